@@ -115,6 +115,29 @@ def test_scans_of_another_day_are_cases_of_the_same_patients():
     assert not found.patterns
 
 
+@pytest.mark.parametrize("ends", [("", ""), ("_ct", "_seg")])
+def test_people_whose_names_are_formed_otherwise_are_asked_for_as_all_are(ends):
+    ct, seg = ends
+    several = pairing(f"{{0}}{ct}", f"{{0}}{seg}/m", ("anna_1",), ("anna_2",), ("dora_1",))
+    single = pairing(f"{{0}}_1{ct}", f"{{0}}_1{seg}/m", ("bert",), ("carl",))
+    found = arranged([several, single])
+    assert [(row.case, row.patient) for row in found.rows] == [
+        (name, "") for name in ("anna_1", "anna_2", "bert_1", "carl_1", "dora_1")
+    ]
+    assert not found.tells_patient
+
+
+def test_scans_of_one_person_are_one_patients_on_another_day_too():
+    names = [(name,) for name in ("anna_1", "anna_2", "bert_1", "carl_1")]
+    first = pairing("{0}/before/a", "{0}/before/b", *names)
+    second = pairing("{0}/after/a", "{0}/after/b", *names[1:])
+    rows = arranged([first, second]).rows
+    assert {row.case for row in rows if row.patient == "anna"} == {
+        *("anna_1_before", "anna_2_before", "anna_2_after")
+    }
+    assert {row.patient for row in rows} == {"anna", "bert_1", "carl_1"}
+
+
 def test_patients_in_folders_of_visits_are_patients():
     pairs = [
         pairing(f"{{0}}/{name}_a", f"{{0}}/{name}_b", ("baseline",), ("followup",))

@@ -88,6 +88,17 @@ def test_pictures_are_masks_and_frames_need_a_table(tmp_path):
     assert rows[0]["case"] == "A0S9V9_frame00"
 
 
+def test_frames_of_one_persons_scans_are_one_patients(tmp_path):
+    for n, name in enumerate(("anna_1", "anna_2", "bert_1", "carl_1")):
+        image, mask = scan(n, "mr")
+        write(tmp_path / f"{name}.nii.gz", np.stack([image, image + 20], -1))
+        write(tmp_path / f"{name}_gt.nii.gz", np.stack([mask, 0 * mask], -1))
+    cases = layout(tmp_path).cases
+    assert [(case.name, case.patient) for case in cases[:2]] == [
+        *(("anna_1_frame00", "anna"), ("anna_2_frame00", "anna"))
+    ]
+
+
 def test_two_sequences_with_masks_and_a_third_that_shares_one_of_them(tmp_path):
     # as CHAOS has its MR
     for n in range(1, 4):

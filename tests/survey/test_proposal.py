@@ -188,3 +188,17 @@ def test_masks_in_which_nothing_is_drawn_are_named(tmp_path):
         empty.to_filename(place / "segmentations/aorta.nii.gz")
     (line,) = propose(tmp_path, "x", "x").aside
     assert "nothing is drawn in those that were looked at: */segmentations/aorta.nii.gz" in line
+
+
+@pytest.mark.parametrize("form", ["{}_{}", "{}_X_{}"])
+def test_whose_scans_are_is_asked_where_some_people_have_one(tmp_path, form):
+    scans = ("anna", 1), ("anna", 2), ("bert", 1), ("carla", 1), ("dora", 1), ("dora", 2)
+    for n, scan in enumerate(scans):
+        name = form.format(*scan)
+        pair(tmp_path / f"{name}_ct.nii.gz", tmp_path / f"{name}_liver.nii.gz", n)
+    found = propose(tmp_path, "x", "x")
+    assert "patient" not in found.table.split("\n")[0]
+    (asked,) = (one for one in found.said if one.path == ("dataset", "patient_pattern"))
+    assert asked.question
+    whose = [re.search(asked.value, form.format(*scan))["patient"] for scan in scans]
+    assert len({*whose}) == 4

@@ -265,6 +265,19 @@ def find_shared(names: Iterable[str]) -> list[Shared]:
     return _by_number(unique)
 
 
+def stems_of(names: Iterable[str]) -> dict[str, str]:
+    """Return what the patient of each case is called, by `find_shared`.
+
+    Examples
+    --------
+    >>> stems_of(["p01_ED", "p01_ES", "p02_ED", "p02_ES"])["p01_ES"], stems_of(["liver_1"])
+    ('p01', {'liver_1': 'liver_1'})
+    """
+    unique = set(names)
+    shared = {case: group.stem for group in find_shared(unique) for case in group.cases}
+    return {name: shared.get(name, name) for name in unique}
+
+
 def pattern_for(names: Iterable[str], shared: Iterable[Shared]) -> str | None:
     """Return a ``patient_pattern`` by which just the cases of each group have one patient.
 
@@ -325,10 +338,10 @@ def _behind_scans(names: Sequence[str]) -> list[Shared]:
     if not are_scans_of(scans, whose):
         return []
     # several scans of a patient may also follow: left_01_1, left_01_2, right_01_1
-    stems = {rest: group.stem for group in find_shared(whose) for rest in group.cases}
+    stems = stems_of(whose)
     of_patient: dict[str, list[str]] = defaultdict(list)
     for rest, own in whose.items():
-        of_patient[stems.get(rest, rest)] += own
+        of_patient[stems[rest]] += own
     several = {stem: own for stem, own in of_patient.items() if len(own) > 1}
     return [Shared(stem, tuple(sorted(own))) for stem, own in sorted(several.items())]
 
@@ -394,7 +407,7 @@ def _are_scans(
     large = numbered and any(_number(tail) > LARGEST_SCAN for tail in ends)
     if large and not _count_on(tails, ends):
         return False
-    every = [tail for group in tails.values() for tail in group.values()]
+    every = [tail for group in tails.values() for tail in group.values() if tail]
     if not all(any(character.isdigit() for character in stem) for stem in several):
         # names of persons, perhaps: anna_1, anna_2, bert_1; or anna_pre, anna_post
         small = max(map(len, tails.values())) <= FEW_NAMED and len(tails) >= 3

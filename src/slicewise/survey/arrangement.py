@@ -7,7 +7,14 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from slicewise.dataset.names import FRAMES, PLACES, SCANS, SMALL_GROUP, are_scans_of
+from slicewise.dataset.names import (
+    FRAMES,
+    PLACES,
+    SCANS,
+    SMALL_GROUP,
+    are_scans_of,
+    stems_of,
+)
 from slicewise.survey.kinds import Kind
 from slicewise.survey.naming import differing, structure_names
 from slicewise.survey.pairing import Pairing
@@ -332,18 +339,33 @@ def _rivals(first: Pairing, pairings: Sequence[Pairing]) -> list[Pairing]:
 def _united(groups: Sequence[Sequence[Pairing]], pairings: Sequence[Pairing]) -> Arrangement:
     """Return all groups as one, in which what their images are called tells cases apart.
 
-    The same patient's scans of another day, phase or frame are cases of theirs.
+    The same patient's scans of another day, phase or frame are cases of theirs, where cases of
+    several groups are called alike. Else the groups only call people differently.
     """
     rests = [group[0].rests[0] for group in groups]
     made = [_of_group(group, (), ()) for group in groups]
-    patients = _patients(rests, [row.case for one in made for row in one.rows])
-    rows = [
-        replace(row, case=f"{name}_{row.case}", patient=name)
-        if patients
-        else replace(row, case=f"{row.case}_{name}", patient=row.patient or row.case)
-        for name, one in zip(patients or structure_names(rests), made, strict=True)
-        for row in one.rows
-    ]
+    called = Counter(name for one in made for name in {row.case for row in one.rows})
+    patients = _patients(rests, list(called))
+    if patients:
+        rows = [
+            replace(row, case=f"{name}_{row.case}", patient=name)
+            for name, one in zip(patients, made, strict=True)
+            for row in one.rows
+        ]
+    elif max(called.values()) > 1 or any(row.patient for one in made for row in one.rows):
+        whose = stems_of(called)
+        rows = [
+            replace(row, case=_joined(row.case, name), patient=row.patient or whose[row.case])
+            for name, one in zip(_names(rests), made, strict=True)
+            for row in one.rows
+        ]
+    else:
+        words = _plain(differing([rest.rpartition("/")[2] for rest in rests]))
+        rows = [
+            replace(row, case=_joined(row.case, word))
+            for word, one in zip(words, made, strict=True)
+            for row in one.rows
+        ]
     rivals = (pair for group in groups for pair in _rivals(group[0], pairings))
     return replace(
         made[0],
@@ -352,8 +374,22 @@ def _united(groups: Sequence[Sequence[Pairing]], pairings: Sequence[Pairing]) ->
         alone=(),
         images=(),
         patterns=False,
-        tells_patient=True,
+        tells_patient=all(row.patient for row in rows),
     )
+
+
+def _names(rests: Sequence[str]) -> list[str]:
+    """Return what tells cases of one name apart by the paths of their images."""
+    names = _plain(differing(rests))
+    return names if len({*names}) == len(names) else structure_names(rests)
+
+
+def _plain(texts: Sequence[str]) -> list[str]:
+    return [re.sub(r"[^A-Za-z0-9.-]+", "_", text).strip("-_.") for text in texts]
+
+
+def _joined(case: str, word: str) -> str:
+    return f"{case}_{word}" if word else case
 
 
 def _patients(rests: Sequence[str], cases: Sequence[str]) -> list[str]:
@@ -361,7 +397,7 @@ def _patients(rests: Sequence[str], cases: Sequence[str]) -> list[str]:
 
     `p01` and `p02` of `baseline/p01`, `followup/p01` and `baseline/p02`.
     """
-    names = [re.sub(r"[^A-Za-z0-9.-]+", "_", text).strip("-_.") for text in differing(rests)]
+    names = _plain(differing(rests))
     told = all(names) and len({*names}) == len(names) and are_scans_of({*cases}, names)
     return names if told else []
 

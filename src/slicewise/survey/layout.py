@@ -15,6 +15,7 @@ from slicewise.config import Dataset
 from slicewise.dataset.case import Case
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.layouts.dicom import HASHED
+from slicewise.dataset.names import stems_of
 from slicewise.errors import SlicewiseError
 from slicewise.survey import bids, bids_channels, dicom_channels
 from slicewise.survey import channels as of_channels
@@ -434,13 +435,15 @@ def _try_frames(listing: Listing, looker: Looker) -> Layout | None:
         return None
     rows: list[Row] = []
     unread = 0
+    whose = stems_of(row.case for row in arrangement.rows)
     for row in arrangement.rows:
         if looker.is_late:
             unread += 1
             continue
         for frame in labelled_frames(listing.root / row.masks[0]):
             name = f"{row.case}_frame{frame:02d}"
-            rows.append(replace(row, case=name, patient=row.patient or row.case, frame=frame))
+            patient = row.patient or whose[row.case]
+            rows.append(replace(row, case=name, patient=patient, frame=frame))
     widened = replace(arrangement, rows=tuple(rows), tells_patient=True)
     note = f"{unread} files of four dimensions were not looked at in time, and are left out."
     made = _as_table(widened, listing)
