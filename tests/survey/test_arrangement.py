@@ -138,6 +138,33 @@ def test_scans_of_one_person_are_one_patients_on_another_day_too():
     assert {row.patient for row in rows} == {"anna", "bert_1", "carl_1"}
 
 
+def test_who_is_trained_and_tested_on_is_kept_where_folders_are_formed_otherwise():
+    train = pairing("train/{0}/T1/{0}_T1_i", "train/{0}/T1/{0}_T1_m", ("P1",), ("P2",), ("P3",))
+    test = pairing("test/{0}/{0}_i", "test/{0}/{0}_m", ("P54",), ("P55",))
+    found = arranged([train, test])
+    assert [(row.case, row.subset) for row in found.rows] == [
+        *(("P1_T1", "train"), ("P2_T1", "train"), ("P3_T1", "train")),
+        *(("P54", "test"), ("P55", "test")),
+    ]
+    # who is in both is kept together
+    torn = arranged([train, pairing("test/{0}/{0}_i", "test/{0}/{0}_m", ("P1",), ("P2",))])
+    assert {row.subset for row in torn.rows} == {""}
+    assert {row.patient for row in torn.rows} == {"P1", "P2", "P3"}
+
+
+@pytest.mark.parametrize("folder", ["imagesTr", "imagesTs", "imagesVa", "images"])
+def test_folders_of_one_subset_leave_the_split_to_be_drawn(folder):
+    pairs = [
+        pairing(f"{folder}/{{0}}_ct", "labels/{0}", *((f"{site}{n}",) for n in range(3)))
+        for site in ("CHUM", "CHUS")
+    ]
+    odd = pairing("more/{0}_x", "labels/{0}_x", ("MDA1",), ("MDA2",), ("MDA3",))
+    assert {row.subset for row in arranged(pairs).rows} == {""}
+    found = {row.case: row.subset for row in arranged([*pairs, odd]).rows}
+    held = {"imagesTs": "test", "imagesVa": "validation"}.get(folder, "")
+    assert set(found.values()) == {"", held}
+
+
 def test_patients_in_folders_of_visits_are_patients():
     pairs = [
         pairing(f"{{0}}/{name}_a", f"{{0}}/{name}_b", ("baseline",), ("followup",))

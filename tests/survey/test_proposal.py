@@ -202,3 +202,20 @@ def test_whose_scans_are_is_asked_where_some_people_have_one(tmp_path, form):
     assert asked.question
     whose = [re.search(asked.value, form.format(*scan))["patient"] for scan in scans]
     assert len({*whose}) == 4
+
+
+def test_the_split_is_drawn_where_all_lie_in_the_folder_of_training(tmp_path):
+    for n, name in enumerate(("CHUM-1", "CHUM-2", "CHUS-1", "CHUS-2", "MDA-1")):
+        pair(tmp_path / f"imagesTr/{name}__CT.nii.gz", tmp_path / f"labelsTr/{name}.nii.gz", n)
+    found = propose(tmp_path, "x", "x")
+    assert ("split", "test") in values(found.said)
+    assert "subset" not in found.table
+
+
+def test_a_test_folder_of_another_form_is_tested_on(tmp_path):
+    for n in range(6):
+        name = f"train/P{n}/T1/P{n}_T1" if n < 4 else f"test/P{n}/P{n}"
+        pair(tmp_path / f"{name}_FLAIR.nii.gz", tmp_path / f"{name}_MASK.nii.gz", n, "mr")
+    found = propose(tmp_path, "x", "x")
+    assert ("split", "test") not in values(found.said)
+    assert found.table.count("\ttest") == 2

@@ -220,6 +220,7 @@ def arranged(pairings: Sequence[Pairing], mask: str = "") -> Arrangement | None:
         named |= {path for kind in kinds for path in kind.members.values()}
     return replace(
         made,
+        rows=_placed(made.rows),
         aside=aside,
         instead=_instead(best, others) if not alike else (),
         named=frozenset(named),
@@ -402,6 +403,20 @@ def _patients(rests: Sequence[str], cases: Sequence[str]) -> list[str]:
     return names if told else []
 
 
+def _placed(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Return rows without their subsets where these leave nobody to train on or to test on.
+
+    Also where a patient would be in several.
+    """
+    whose: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        whose[row.patient].add(row.subset or "train")
+    torn = any(patient and len(subsets) > 1 for patient, subsets in whose.items())
+    if torn or len(set().union(*whose.values())) < 2:
+        return tuple(replace(row, subset="") for row in rows)
+    return tuple(rows)
+
+
 def _is_other_subset(pair: Pairing, best: Pairing) -> bool:
     """Tell whether files lie as those of the best pairing, in folders of another subset."""
     one = [without_subset(kind.template) for kind in (pair.image, *pair.masks)]
@@ -420,7 +435,7 @@ def _of_group(
     every = [*group, *more]
     rows = []
     for pair in every:
-        subset = subset_of(pair.image.template) if len(every) > 1 else None
+        subset = subset_of(pair.image.template)
         for key in pair.keys:
             paths = tuple(mask.members[key] for mask in pair.masks)
             name = parts.name_of(key)
