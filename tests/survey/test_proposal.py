@@ -219,3 +219,23 @@ def test_a_test_folder_of_another_form_is_tested_on(tmp_path):
     found = propose(tmp_path, "x", "x")
     assert ("split", "test") not in values(found.said)
     assert found.table.count("\ttest") == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (["0", "1", "2"], ["3", "4", "5"], False),
+        (["0", "1", "2"], ["0", "1", "2"], True),
+        (["0", "1", "2"], ["7", "8"], True),
+        (["pre", "post"], ["pre", "post"], False),
+    ],
+)
+def test_words_that_may_be_places_are_named_where_they_are_taken_for_patients(
+    tmp_path, first, second, said
+):
+    cases = [("Utrecht", each) for each in first] + [("Singapore", each) for each in second]
+    for n, case in enumerate(cases):
+        folder = tmp_path.joinpath(*case)
+        pair(folder / "ct.nii.gz", folder / "seg.nii.gz", n)
+    found = propose(tmp_path, "x", "x")
+    assert any("Singapore, Utrecht; if these are places" in line for line in found.aside) == said

@@ -323,8 +323,9 @@ def _forms(stem: str) -> tuple[str, str, str]:
 
 
 def _tokens(name: str) -> list[str]:
-    """Split a name into parts, each with the separators that follow it."""
-    return re.findall(r"[^-_. ]*\d(?=[A-Za-z])|[^-_. ]*[-_. ]+|[^-_. ]+$", name)
+    """Split a name into parts, each with the separators behind it; a subject of BIDS is one."""
+    parts = r"sub-[A-Za-z0-9]+[-_. ]*|[^-_. ]*\d(?=[A-Za-z])|[^-_. ]*[-_. ]+|[^-_. ]+$"
+    return re.findall(parts, name)
 
 
 def _behind_scans(names: Sequence[str]) -> list[Shared]:
@@ -477,7 +478,7 @@ def _by_number(names: Sequence[str]) -> list[Shared]:
     series: dict[tuple[str, int, str], list[tuple[str, str]]] = defaultdict(list)
     for name in names:
         parts = re.fullmatch(r"(.*?)(\d{3,})(\D*)", name)
-        if parts:
+        if parts and not re.fullmatch(r"(?:.*[-_. ])?sub-[A-Za-z0-9]*", parts[1]):
             series[parts[1], len(parts[2]), parts[3]].append((name, parts[2]))
     shared: list[Shared] = []
     for (before, _, _), members in sorted(series.items()):

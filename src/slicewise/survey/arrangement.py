@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from slicewise.dataset.names import (
@@ -32,6 +33,8 @@ NEARLY = 0.8
 FLATTER = 3.0
 """Images so many times as flat as others show another view: one slice along the heart is no further
 case beside the stack across it."""
+MANY = 3
+"""Numbers that go on from folder to folder are of patients where each has so many, on average."""
 NAMES = {1: ("case",), 2: ("patient", "case"), 3: ("patient", "case", "frame")}
 """What varying parts are called, by how many there are, outer folders first."""
 
@@ -569,8 +572,24 @@ def _is_called_place(group: Sequence[Pairing], number: int) -> bool:
         return False
     # `HGG/Brats18_2013_10_1`: numbers that go on from one folder to the next, and no visits
     numbered = all(re.search(r"[A-Za-z].*\d|\d.*[A-Za-z]", name) for name in names)
+    numbered = numbered or _count_on(inner)
     scans = any(word in (*SCANS, *IMAGES, *MASKS) for name in names for word in words_of(name))
     return len(names) == len(inner) and len(inner) > len(outer) and numbered and not scans
+
+
+def _count_on(inner: Collection[tuple[str, ...]]) -> bool:
+    """Tell whether bare numbers are of patients: `Utrecht/0` to `9`, and `Singapore/10` to `19`.
+
+    Those of scans begin anew with each patient, or are long ones of a hospital, and are few.
+    """
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for outer, name in inner:
+        if not re.fullmatch(r"\d{1,3}", name):
+            return False
+        numbers[outer].append(int(name))
+    spans = sorted((min(each), max(each)) for each in numbers.values())
+    apart = all(one[1] < other[0] for one, other in itertools.pairwise(spans))
+    return apart and len(inner) >= MANY * len(numbers)
 
 
 def _is_frame(kind: Kind, number: int) -> bool:

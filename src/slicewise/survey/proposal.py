@@ -106,7 +106,12 @@ def propose(
         *_split(layout),
         *as_settings(_plan(layout, files, looker, effort)),
     ]
-    aside = (*layout.notes, *_aside(layout), *_of_no_case(layout, listing, looker))
+    aside = (
+        *layout.notes,
+        *_of_words(layout),
+        *_aside(layout),
+        *_of_no_case(layout, listing, looker),
+    )
     head = (
         f"Written by slicewise init from the folder {folder.name}: behind each value stands what",
         f"it follows from. Looked at: names of all files, {sample.words}.",
@@ -131,6 +136,22 @@ def _plan(layout: Layout, files: Sequence[Said], looker: Looker, effort: Effort)
         labels=len(regions or named),
         channels=layout.channels,
     )
+
+
+def _of_words(layout: Layout) -> list[str]:
+    """Say which words are taken for patients whose scans are numbers, as they may be places."""
+    if layout.arrangement is None or not layout.arrangement.tells_patient:
+        return []
+    rows = layout.arrangement.rows
+    if not all(row.case.removeprefix(f"{row.patient}_").isdigit() for row in rows):
+        return []
+    patients = sorted({row.patient for row in rows})
+    if any(letter.isdigit() for patient in patients for letter in patient):
+        return []
+    return [
+        f"Taken for patients with several scans each: {some_of(patients)}; if these are places of "
+        "several patients each, say in a table whose the cases are (layout: table in docs/data.md)."
+    ]
 
 
 def _aside(layout: Layout) -> list[str]:
