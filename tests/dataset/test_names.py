@@ -188,6 +188,7 @@ SHARED = {
     "UPENN-GBM-00005": [f"UPENN-GBM-{k:05d}_{t}" for k in range(1, 30) for t in (11, 21)],
     "anna": ["anna_1", "anna_2", "bert_1", "carl_1", "carl_2"],
     "bert": ["anna", "bert", "bert_2", "carl"],
+    "Kaya": ["Kaya", "Kaya Kontrolle", "Meier", "Meier Kontrolle", "Schmidt"],
     "P4": [f"P{k}{side}" for k in range(1, 9) for side in "LR"],
     "pat3": [f"pat{k}scan{s}" for k in range(1, 9) for s in (1, 2)],
     "study3_p002": [f"study3_p{k:03d}_{e}" for k in range(1, 8) for e in ("ED", "ES")],

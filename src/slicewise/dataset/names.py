@@ -409,15 +409,15 @@ def _are_scans(
     if large and not _count_on(tails, ends):
         return False
     every = [tail for group in tails.values() for tail in group.values() if tail]
+    # The name of another case with something added: p07 and p07_repeat.
+    added = all("" in group.values() for group in several.values())
     if not all(any(character.isdigit() for character in stem) for stem in several):
         # names of persons, perhaps: anna_1, anna_2, bert_1; or anna_pre, anna_post
         small = max(map(len, tails.values())) <= FEW_NAMED and len(tails) >= 3
         counted = small and all(re.fullmatch(r"\d{1,2}", tail) for tail in every)
-        if not (counted or all(map(is_scan, every))):
+        if not (counted or (small and added) or all(map(is_scan, every))):
             return False
-    # The name of another case with something added: p07 and p07_repeat.
-    added = sum("" in group.values() and len(group) > 1 for group in several.values())
-    if added == len(several):
+    if added:
         return True
     seen = Counter(tail for group in tails.values() for tail in set(group.values()))
     again = sum(seen[tail] > 1 for tail in ends)

@@ -21,6 +21,7 @@ from slicewise.survey import bids, bids_channels, dicom_channels
 from slicewise.survey import channels as of_channels
 from slicewise.survey.arrangement import Arrangement, Images, Row, arranged, starred
 from slicewise.survey.channels import Choice, described_channels
+from slicewise.survey.further import with_further
 from slicewise.survey.kinds import kinds_of
 from slicewise.survey.known import Known, known_layouts, looks_like
 from slicewise.survey.listing import SERIES, Listing
@@ -147,7 +148,7 @@ def _arranged(listing: Listing, looker: Looker, mask: str) -> Arrangement | None
         kinds = kinds_of(listing.entries, channels=channels)
         arrangement = arranged(pairings(kinds, looker, starred(mask)), starred(mask))
         if arrangement is not None:
-            options.append(arrangement)
+            options.append(with_further(arrangement, listing, looker))
     return max(options, key=lambda one: len(one.rows), default=None)
 
 
