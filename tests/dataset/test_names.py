@@ -155,6 +155,9 @@ PLAIN = {
     "a day of a clinic": [f"UKB_12.03.2019_{k:02d}" for k in range(1, 9)],
     "organs and days": [f"{organ}_{k:02d}.03.2019" for organ in ("liver", "lung") for k in (1, 2)],
     "places and days": [f"site{k % 2}_{k:02d}-03-2019" for k in range(1, 9)],
+    "ADNI, of years": [f"{k % 3:03d}_S_{k}" for k in range(2001, 2070, 7)],
+    "cases of three kinds": ["case1", "case2", "patient1", "mouse1"],
+    "organs' numbers": [f"{organ}{k}" for organ in ("liver", "lung", "colon") for k in range(1, 9)],
     "one": ["p1"],
     "none": [],
 }
@@ -188,6 +191,8 @@ SHARED = {
     "UPENN-GBM-00005": [f"UPENN-GBM-{k:05d}_{t}" for k in range(1, 30) for t in (11, 21)],
     "anna": ["anna_1", "anna_2", "bert_1", "carl_1", "carl_2"],
     "bert": ["anna", "bert", "bert_2", "carl"],
+    "Mueller": ["Mueller 2019", "Mueller 2021", "Meier 2020", "Schmidt 2018", "Kaya 2021"],
+    "Meier": ["Mueller1", "Meier1", "Meier2", "Schmidt1", "Kaya"],
     "Kaya": ["Kaya", "Kaya Kontrolle", "Meier", "Meier Kontrolle", "Schmidt"],
     "P4": [f"P{k}{side}" for k in range(1, 9) for side in "LR"],
     "pat3": [f"pat{k}scan{s}" for k in range(1, 9) for s in (1, 2)],
@@ -242,6 +247,7 @@ def test_a_pattern_is_offered_for_the_common_schemes():
     assert {"genius_01", "patient007", "p07", "sub-02", "case_02", "pat3", "anna"} <= found
     assert {"p05", "005", "p002", "007"} <= found
     assert {"fdg_0143bab87a", "P001", "P002", "P003", "P04", "mueller"} <= found
+    assert {"Kaya", "Mueller", "Meier"} <= found
 
 
 def test_a_pattern_is_sought_once_for_all_stems_of_one_form(monkeypatch):

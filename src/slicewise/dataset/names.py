@@ -173,6 +173,8 @@ _DATE = (
     rf"|{_YEAR}(?P<of>[-.]){_MONTH}(?!(?P=of)?\d))"
 )
 _BEFORE_DATE = rf"(?P<stem>.*?[^-_. ])[-_. ]+{_DATE}"
+# of people who are called by words; behind a number it may be one more of them
+_BEFORE_YEAR = rf"(?P<stem>\D*[^-_. \d])[-_. ]+{_YEAR}$"
 # digits that stand where such a date does
 _DATED = "(?:[0-9]{4}[-_.]?[0-9]{2}|[0-9]{2}[-_.][0-9]{2}[-_.][0-9]{4})"
 
@@ -262,7 +264,7 @@ def find_shared(names: Iterable[str]) -> list[Shared]:
         groups = _at_level(unique, level)
         if groups:
             return groups
-    return _by_number(unique)
+    return _of_words(unique) or _by_number(unique)
 
 
 def stems_of(names: Iterable[str]) -> dict[str, str]:
@@ -364,7 +366,7 @@ def _before_dates(names: Sequence[str]) -> list[Shared]:
     """
     whose: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        dated = re.match(_BEFORE_DATE, name)
+        dated = re.match(_BEFORE_DATE, name) or re.match(_BEFORE_YEAR, name)
         whose[dated["stem"] if dated else name].append(name)
     # names of persons, perhaps, as of scans that are counted
     persons = len(whose) >= 3 and max(map(len, whose.values())) <= FEW_NAMED
@@ -471,6 +473,20 @@ def _is_date(tail: str) -> bool:
 def _is_day(tail: str) -> bool:
     """Whether it counts days, as OASIS does: MR_d0550."""
     return re.fullmatch(r"(?:[A-Za-z]+[-_])?d\d{3,4}", tail) is not None
+
+
+def _of_words(names: Sequence[str]) -> list[Shared]:
+    """Find the scans of people who are called by words and numbers: mueller1, mueller2, meier1."""
+    whose: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        parts = re.fullmatch(r"(\D*[^\W\d_])(\d?)", name)
+        if parts is None or int(parts[2] or 0) > FEW_NAMED:
+            return []
+        whose[parts[1]].append(name)
+    known = {*PERSONS, *PLACES, *FRAMES, *SCANS}
+    if len(whose) < 3 or known & {_last_word(stem) for stem in whose}:
+        return []
+    return [Shared(stem, tuple(own)) for stem, own in sorted(whose.items()) if len(own) > 1]
 
 
 def _by_number(names: Sequence[str]) -> list[Shared]:
