@@ -119,3 +119,17 @@ def test_segments_in_several_spellings_are_one_label(tmp_path, monkeypatch):
     ]
     assert "4 of 5 masks" in said[0].why
     assert said[1].why.endswith(": X")
+
+
+def test_values_that_files_call_differently_are_asked_for(tmp_path):
+    """One site's tumours were learnt as livers."""
+    for site, names in (("A", "1: liver\n2: tumor\n"), ("B", "1: tumor\n2: liver\n")):
+        (tmp_path / site).mkdir()
+        (tmp_path / site / "labels.txt").write_text(names)
+    seen = masks([1, 2], [1, 2])
+    glances = dict(zip(("A/1.nii", "B/1.nii"), seen.glances.values(), strict=True))
+    said = labels.labels_by_value(labels.Masks(glances, 2), list_folder(tmp_path))
+    assert {one.path[-1]: one.value for one in said} == {"label_1": 1, "label_2": 2}
+    assert all("dataset.exclude" in one.question for one in said)
+    assert "liver by A/labels.txt (in its folder 1 mask, such as A/1.nii)" in said[0].why
+    assert "tumor by B/labels.txt (in its folder 1 mask, such as B/1.nii)" in said[0].why

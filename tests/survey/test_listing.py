@@ -48,3 +48,13 @@ def test_a_link_to_a_folder_above_does_not_lead_round(tmp_path):
 def test_no_folder_is_refused(tmp_path):
     with pytest.raises(SlicewiseError, match="no such folder"):
         list_folder(tmp_path / "x")
+
+
+def test_what_tells_of_other_volumes_is_told_from_what_tells_of_cases(tmp_path):
+    touch(tmp_path, "A/img/1.nii", "A/labels.txt", "B/img/1.nii", "B/labels.txt", "B/img/1.txt")
+    touch(tmp_path, "labels.txt", "lut/labels.txt")
+    listing = list_folder(tmp_path)
+    own = listing.of_cases([tmp_path / "A/img/1.nii"])
+    assert sorted(own.ending([".txt"])) == ["A/labels.txt", "labels.txt", "lut/labels.txt"]
+    assert own.entries == listing.entries
+    assert listing.of_cases([tmp_path.parent / "1.nii"]) == listing

@@ -72,6 +72,47 @@ def test_a_file_that_names_other_values_names_none(tmp_path):
     assert names_in(list_folder(tmp_path), []) is None
 
 
+ITK = '0 0 0 0 0 0 0 "Clear Label"\n1 255 0 0 1 1 1 "{}"\n2 0 255 0 1 1 1 "{}"\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("labels.txt", "1: {}\n2: {}\n"),
+        ("labels.json", '{{"labels": {{"{}": 1, "{}": 2}}}}'),
+        ("P1_itksnap.txt", ITK),
+    ],
+)
+def test_files_that_call_a_value_differently_name_it_by_none(tmp_path, name, text):
+    for site, names in (("A", ("Liver", "tumor")), ("B", ("tumor", "liver")), ("C", "liver tumor")):
+        (tmp_path / site).mkdir()
+        names = names.split() if isinstance(names, str) else names
+        (tmp_path / site / name).write_text(text.format(*names))
+    named = names_in(list_folder(tmp_path), [1, 2])
+    assert named.names == {}
+    assert named.disputed[1] == {"Liver": [f"A/{name}", f"C/{name}"], "tumor": [f"B/{name}"]}
+    (tmp_path / "B" / name).unlink()
+    named = names_in(list_folder(tmp_path), [1, 2])
+    assert (named.names, named.disputed) == ({1: "Liver", 2: "tumor"}, {})
+
+
+def test_a_name_of_another_value_elsewhere_is_none(tmp_path):
+    for site, text in (("A", "1: liver\n3: spleen\n"), ("B", "2: liver\n3: spleen\n")):
+        (tmp_path / site).mkdir()
+        (tmp_path / site / "labels.txt").write_text(text)
+    named = names_in(list_folder(tmp_path), [1, 2, 3])
+    assert named.names == {3: "spleen"}
+    assert set(named.disputed) == {1, 2}
+
+
+def test_a_file_of_labels_is_not_doubted_for_other_numbers(tmp_path):
+    (tmp_path / "labels.json").write_text('{"labels": {"liver": 1, "tumour": 2}}')
+    (tmp_path / "scan.json").write_text('{"Phase": 1, "Series": 2}')
+    (tmp_path / "itksnap.label").write_text(ITK.format("Label 1", "Label 2"))
+    named = names_in(list_folder(tmp_path), [1, 2])
+    assert (named.names, named.disputed) == ({1: "liver", 2: "tumour"}, {})
+
+
 @pytest.mark.parametrize(
     ("text", "taken", "name"),
     [

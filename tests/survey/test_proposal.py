@@ -239,3 +239,20 @@ def test_words_that_may_be_places_are_named_where_they_are_taken_for_patients(
         pair(folder / "ct.nii.gz", folder / "seg.nii.gz", n)
     found = propose(tmp_path, "x", "x")
     assert any("Singapore, Utrecht; if these are places" in line for line in found.aside) == said
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_names_are_those_of_the_data_set_that_is_taken(tmp_path, named):
+    """Another one in the same folder may give them the other way round."""
+    for name, (one, other) in (("Dataset1", ("liver", "tumor")), ("Dataset2", ("tumor", "liver"))):
+        for n in range(3):
+            image = tmp_path / name / "imagesTr" / f"{n}_0000.nii.gz"
+            pair(image, tmp_path / name / "labelsTr" / f"{n}.nii.gz", n)
+        labels = f'{{"labels": {{"background": 0, "{one}": 1, "{other}": 2}}}}'
+        if named or name == "Dataset2":
+            (tmp_path / name / "dataset.json").write_text(labels)
+    said = propose(tmp_path, "x", "x").said
+    labels = [one for one in said if one.path[:2] == ("dataset", "labels")]
+    names = ["liver", "tumor"] if named else ["label_1", "label_2"]
+    assert [one.path[-1] for one in labels] == names
+    assert not any(one.question for one in labels)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from slicewise.config.regions import check_regions, numbered
 from slicewise.dataset.names import find_shared, pattern_for
@@ -13,7 +13,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.survey.glance import Glance
 from slicewise.survey.listing import Listing
 from slicewise.survey.looking import spread
-from slicewise.survey.naming import label_name, names_in
+from slicewise.survey.naming import Named, label_name, names_in
 from slicewise.survey.said import Other, Said, some_of
 from slicewise.survey.words import words_of
 from slicewise.volumes.described import described_labels, folded, read_description
@@ -21,6 +21,7 @@ from slicewise.volumes.dicom.annotations import annotation_kind
 from slicewise.volumes.dicom.segmentation import read_seg
 from slicewise.volumes.dicom.structure_set import read_structure_set
 from slicewise.volumes.segments import read_segments
+from slicewise.wording import plural
 
 BODIES = ("body", "external", "skin", "outline")
 """What regions are called that hold all others."""
@@ -76,10 +77,12 @@ def labels_by_value(masks: Masks, listing: Listing) -> list[Said]:
         A label each, and ``empty_masks`` where some are.
     """
     seen = Counter(value for glance in masks.glances.values() for value in glance.values)
-    named = names_in(listing, seen)
-    names = dict(named.names) if named else {}
-    source = named.source if named else ""
-    values = set(seen) | (set(names) if source.endswith(DESCRIBED) else set())
+    named = names_in(listing, seen) or Named({}, "")
+    names = dict(named.names)
+    source = named.source
+    values = set(seen)
+    if source.endswith(DESCRIBED):
+        values = values.union(names, named.disputed)
     described = described_in(listing)
     if any(len(several) > 1 for several in described.values()):
         # names are those of regions, and a label may not be called as one
@@ -87,7 +90,8 @@ def labels_by_value(masks: Masks, listing: Listing) -> list[Said]:
         values = values.union(*described.values())
     said: list[Said] = []
     for value in sorted(values):
-        text = names.get(value, masks.word if len(values) == 1 else "")
+        is_disputed = value in named.disputed
+        text = names.get(value, masks.word if len(values) == 1 and not is_disputed else "")
         if folded(text) == IGNORED:
             why = f"{source} calls it {text}: voxels that nobody drew"
             said.append(Said(("dataset", "ignore"), value, why))
@@ -98,10 +102,29 @@ def labels_by_value(masks: Masks, listing: Listing) -> list[Said]:
             why += f"; {source} names it"
         elif text:
             why += "; the name is from the files' names"
-        said.append(Said(("dataset", "labels", name), value, why))
+        question = ""
+        if is_disputed:
+            question = (
+                f"rename {name} to what value {value} is, and where masks mean something else "
+                "by it, correct them or leave their cases out by dataset.exclude"
+            )
+            why += f"; {_called_otherwise(named.disputed[value], masks)}"
+        said.append(Said(("dataset", "labels", name), value, why, question))
     if not said:
         return [Said(("dataset", "labels", "label_1"), 1, "no mask could be read in time")]
     return said + _regions(described, said)
+
+
+def _called_otherwise(names: Mapping[str, Sequence[str]], masks: Masks) -> str:
+    """Say which files give a value which name, and which masks lie in their folders."""
+    parts = []
+    for name, files in names.items():
+        folders = {PurePosixPath(path).parent for path in files}
+        below = sorted(path for path in masks.glances if folders & {*PurePosixPath(path).parents})
+        number = plural(len(below), "mask")
+        where = f" (in its folder {number}, such as {below[0]})" if below else ""
+        parts.append(f"{name} by {some_of(files)}{where}")
+    return f"it is called {' but '.join(parts)}"
 
 
 def _regions(described: Mapping[str, set[int]], said: Sequence[Said]) -> list[Said]:

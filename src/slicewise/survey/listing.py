@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from slicewise.errors import SlicewiseError
@@ -95,6 +95,28 @@ class Listing:
             for path in self.ending([suffix])
             if PurePosixPath(path).name.lower() == name.lower()
         ]
+
+    def of_cases(self, files: Collection[Path]) -> Listing:
+        """Return it without other files that tell of other volumes than those of some cases.
+
+        Parameters
+        ----------
+        files : collection of Path
+            Of the cases. What lies in a folder of other volumes alone is left out.
+        """
+        root = self.root.absolute()
+        paths = [path.absolute() for path in files]
+        below = [path.relative_to(root) for path in paths if path.is_relative_to(root)]
+        ours = {folder.as_posix() for path in below for folder in path.parents}
+        volumes = [PurePosixPath(entry.path) for entry in self.entries]
+        theirs = {folder.as_posix() for path in volumes for folder in path.parents} - ours
+        others = {
+            suffix: tuple(
+                path for path in paths if PurePosixPath(path).parent.as_posix() not in theirs
+            )
+            for suffix, paths in self.others.items()
+        }
+        return replace(self, others=others) if below else self
 
 
 def suffix_of(name: str) -> str:

@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import re
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 from slicewise.config.labels import check_label_names
@@ -15,13 +17,13 @@ from slicewise.dataset.tables import encoding_of
 from slicewise.errors import SlicewiseError
 from slicewise.survey.listing import Listing
 from slicewise.survey.words import KINDS, words_of
-from slicewise.volumes.described import described_labels
+from slicewise.volumes.described import described_labels, folded
 
 TEXTS = (".json", ".txt", ".tsv", ".csv", ".ctbl", ".label", ".lut")
 LARGEST = 200_000
 """Bytes of a file of labels at most."""
-READ = 40
-"""Files that are read to find it."""
+READ = 200
+"""Files that are read to find it; there may be one beside each patient."""
 COVERED = 0.5
 """Share of the values in the masks that it has to name."""
 VALUES = ("value", "label", "index", "id", "intensity", "labelvalue", "labelid", "number")
@@ -53,14 +55,32 @@ _PLAIN = re.compile(r"\s*(\d+)\s*[:=,;\t]\s*([A-Za-z][\w .()/-]*?)\s*")
 
 @dataclass(frozen=True)
 class Named:
-    """Names of mask values, and which file gives them."""
+    """Names of mask values, and which file gives them.
+
+    Attributes
+    ----------
+    names : mapping of int to str
+    source : str
+    disputed : mapping of int to mapping of str to list of str
+        Values that files name differently, with these names and the files of each.
+    """
 
     names: Mapping[int, str]
     source: str
+    disputed: Mapping[int, Mapping[str, list[str]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file that names values; `told` is whether it is sure to be of labels."""
+
+    path: str
+    names: Mapping[int, str]
+    told: bool
 
 
 def names_in(listing: Listing, values: Collection[int]) -> Named | None:
-    """Find the file that names most mask values.
+    """Find the file that names most mask values, and those that say otherwise.
 
     Parameters
     ----------
@@ -73,30 +93,72 @@ def names_in(listing: Listing, values: Collection[int]) -> Named | None:
     Named or None
         None where no file names half of them.
     """
-    best = None
+    found = []
+    best: _File | None = None
+    most = max(1.0, COVERED * len(values)) - 1
     for path in listing.topmost(TEXTS, READ):
-        names = _read(listing.root / path)
+        read, told = _read(listing.root / path)
+        # "Label 1" of ITK-SNAP is no name
+        names = {value: name for value, name in read.items() if folded(name) != f"label{value}"}
         covered = len(set(names) & set(values))
-        if covered >= max(1.0, COVERED * len(values)) and (best is None or covered > best[0]):
-            best = (covered, Named(names, path))
-    return None if best is None else best[1]
+        if covered < max(1.0, COVERED * len(values)):
+            continue
+        found.append(_File(path, names, told))
+        if covered > most:
+            most = covered
+            best = found[-1]
+    if best is None:
+        return None
+    # numbers in any text are not held against a file of labels
+    disputed = _disputed([one for one in found if one.told or not best.told])
+    names = {value: name for value, name in best.names.items() if value not in disputed}
+    return Named(names, best.path, disputed)
 
 
-def _read(path: Path) -> dict[int, str]:
+def _disputed(files: Sequence[_File]) -> dict[int, dict[str, list[str]]]:
+    """Return the values that files name differently, or give one name in place of each other."""
+    called: dict[int, dict[str, tuple[str, list[str]]]] = defaultdict(dict)
+    given: dict[str, set[frozenset[int]]] = defaultdict(set)
+    for file in files:
+        own: dict[str, set[int]] = defaultdict(set)
+        for value, name in file.names.items():
+            # by their first spelling
+            called[value].setdefault(folded(name), (name, []))[1].append(file.path)
+            own[folded(name)].add(value)
+        for key, values in own.items():
+            given[key].add(frozenset(values))
+    moved = {
+        value
+        for several in given.values()
+        if any(one.isdisjoint(other) for one, other in combinations(several, 2))
+        for value in frozenset().union(*several)
+    }
+    return {
+        value: dict(names.values())
+        for value, names in called.items()
+        if len(names) > 1 or value in moved
+    }
+
+
+def _read(path: Path) -> tuple[dict[int, str], bool]:
+    """Return the values that a file names, and whether it is sure to be of labels."""
     try:
         if path.stat().st_size > LARGEST:
-            return {}
+            return {}, False
         text = path.read_text(encoding=encoding_of(path.read_bytes()))
     except (OSError, ValueError):
-        return {}
+        return {}, False
     words = words_of(path.stem)
     of_others = _is_any(words, (*OTHERS, *STEPS))
     told = _is_any(words, TELLING)
     if path.suffix.lower() in (".tsv", ".csv"):
-        return {} if of_others else _of_table(text, told=told)
+        return {} if of_others else _of_table(text, told=told), told
     if path.suffix.lower() == ".json":
-        return {} if of_others else _of_json(text)
-    return _of_lines(text, (_ITK, _LUT) if of_others else (_ITK, _LUT, _PLAIN), told=told)
+        return {} if of_others else _of_json(text), told or '"labels"' in text
+    names = _of_lines(text, (_ITK, _LUT), told=told)
+    if names or of_others:
+        return names, True
+    return _of_lines(text, (_PLAIN,), told=told), told
 
 
 def _is_any(words: Sequence[str], known: Sequence[str]) -> bool:

@@ -173,11 +173,15 @@ def _aside(layout: Layout) -> list[str]:
     return said
 
 
+def _files_of(layout: Layout) -> list[Path]:
+    return [path for case in layout.cases for path in (*case.image, *case.mask)]
+
+
 def _of_no_case(layout: Layout, listing: Listing, looker: Looker) -> list[str]:
     """Say which masks belong to no case, though their kind is not named: scans may be lost."""
     if layout.arrangement is None:
         return []
-    files = [path for case in layout.cases for path in (*case.image, *case.mask)]
+    files = _files_of(layout)
     # a table has whole paths, whatever the folder is called by
     root = listing.root.absolute()
     within = [path.absolute().relative_to(root) for path in files]
@@ -211,6 +215,7 @@ def _listed(folder: Path) -> Listing:
 
 
 def _content(layout: Layout, listing: Listing, looker: Looker, sample: Sample) -> list[Said]:
+    listing = listing.of_cases(_files_of(layout))
     told = told_of(listing, [path_of(case.image, looker.root) for case in layout.cases[:20]])
     told |= _modalities(listing)
     said = content.intensity_of(sample.images, told)
