@@ -4,6 +4,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from slicewise.survey import labels
+from slicewise.survey.extents import Extents
 from slicewise.survey.glance import glance_at
 from slicewise.survey.listing import list_folder
 from slicewise.volumes.volume import Volume
@@ -71,9 +72,8 @@ def test_segments_of_few_files_are_background_unless_there_is_nothing_else(tmp_p
 
 
 def test_structures_are_ordered_so_that_small_ones_are_not_covered():
-    said = labels.labels_by_file(
-        ["vessel", "body", "organ"], {"vessel": 1, "body": 9, "organ": 5}, ""
-    )
+    extents = Extents({"vessel": [1.0], "body": [9.0], "organ": [5.0]})
+    said = labels.labels_by_file(["vessel", "body", "organ"], extents, "")
     assert [one.path[-1] for one in said] == ["body", "organ", "vessel"]
     assert [one.value for one in said] == [1, 2, 3]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from slicewise.errors import SlicewiseError
-from slicewise.survey import proposal
+from slicewise.survey import organs, proposal
 from slicewise.survey.looking import Looker
 from slicewise.survey.proposal import propose
 from tests.imitated import BUILDERS, pair
@@ -109,8 +109,11 @@ def test_nothing_is_written_into_the_data(tmp_path):
 def test_organs_in_the_body_are_named_after_it_however_slow_the_disk(tmp_path, monkeypatch):
     """Where masks share voxels, the later label has them: by name, the skin would hide all."""
     sizes = {"artery": 60.0, "liver": 1500.0, "skin": 9000.0}
-    monkeypatch.setattr(proposal, "cases_of", lambda root: [root])
-    monkeypatch.setattr(proposal, "size_of", lambda masks, organ: sizes[organ])
+    monkeypatch.setattr(organs, "cases_of", lambda root: ["without liver", "all"])
+    without = {"artery": 60.0, "skin": 9000.0}
+    monkeypatch.setattr(
+        organs, "size_of", lambda case, organ: (sizes if case == "all" else without).get(organ)
+    )
     image = tmp_path / "3Dircadb1.1" / "PATIENT_DICOM.zip"
     layout = SimpleNamespace(
         name="ircad", structures=sorted(sizes), cases=[SimpleNamespace(image=[image])]

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from slicewise.dataset.case import Case
 from slicewise.errors import SlicewiseError
+from slicewise.survey.extents import Extents
 from slicewise.survey.labels import READ, labels_of_segments
 from slicewise.survey.looking import spread
 from slicewise.survey.said import Said
 from slicewise.volumes.dicom.annotations import read_annotation
 
 
-def labels_of_archive(cases: Sequence[Case]) -> list[Said]:
+def labels_of_archive(
+    cases: Sequence[Case], measure: Callable[[], Extents] = Extents
+) -> list[Said]:
     """Return the labels of cases whose masks name their segments.
 
     Parameters
     ----------
     cases : sequence of Case
         Of layout `dicom`.
+    measure : callable
+        Returns how large their segments are.
 
     Returns
     -------
@@ -42,4 +47,4 @@ def labels_of_archive(cases: Sequence[Case]) -> list[Said]:
         per_mask.append({one.name for one in segments})
     if not per_mask and fault is not None:
         raise fault
-    return labels_of_segments(per_mask)
+    return labels_of_segments(per_mask, measure())

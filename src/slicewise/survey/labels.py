@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from slicewise.config.regions import check_regions, numbered
 from slicewise.dataset.names import find_shared, pattern_for
 from slicewise.errors import SlicewiseError
+from slicewise.survey.extents import Extents
 from slicewise.survey.glance import Glance
 from slicewise.survey.listing import Listing
 from slicewise.survey.looking import spread
@@ -166,13 +167,17 @@ def empty_masks(masks: Masks) -> list[Said]:
     return [Said(("dataset", "empty_masks"), "allow", why)]
 
 
-def labels_by_segment(paths: Sequence[Path]) -> list[Said]:
+def labels_by_segment(
+    paths: Sequence[Path], measure: Callable[[], Extents] = Extents
+) -> list[Said]:
     """Return the labels of masks by the names of their segments or regions of interest.
 
     Parameters
     ----------
     paths : sequence of Path
         All masks, of which some are read; nothing is returned unless these name their segments.
+    measure : callable
+        Returns how large these are.
     """
     per_file: list[list[str]] = []
     read = [Path(path) for path in spread([str(path) for path in paths], READ)]
@@ -181,23 +186,29 @@ def labels_by_segment(paths: Sequence[Path]) -> list[Said]:
         if not named:
             return []
         per_file.append(named)
-    return labels_of_segments(per_file)
+    return labels_of_segments(per_file, measure())
 
 
-def labels_of_segments(per_mask: Sequence[Collection[str]]) -> list[Said]:
+def labels_of_segments(
+    per_mask: Sequence[Collection[str]], extents: Extents | None = None
+) -> list[Said]:
     """Return the labels of masks by the names of their segments, however these are spelt.
 
     Parameters
     ----------
     per_mask : sequence of collection of str
         What the segments or regions of interest of each mask are called.
+    extents : Extents, optional
+        How large these are, by their folded names.
 
     Returns
     -------
     list of Said
         A label each for what at least half of them have, or else for all that there is, by
-        their commonest spelling; other segments become background, and are named.
+        their commonest spelling, the largest first; other segments become background, and are
+        named.
     """
+    extents = extents or Extents()
     spellings: dict[str, Counter[str]] = defaultdict(Counter)
     counts: Counter[str] = Counter()
     for names in per_mask:
@@ -207,12 +218,22 @@ def labels_of_segments(per_mask: Sequence[Collection[str]]) -> list[Said]:
     called = {key: names.most_common(1)[0][0] for key, names in spellings.items()}
     common = [key for key in counts if counts[key] >= COMMON * len(per_mask)] or list(counts)
     # of labels that share a voxel the later one has it, and the body holds all others
-    common.sort(key=lambda key: (not {*words_of(called[key])} & {*BODIES}, -counts[key], key))
+    common.sort(
+        key=lambda key: (
+            not {*words_of(called[key])} & {*BODIES},
+            -extents.size(key),
+            -counts[key],
+            key,
+        )
+    )
     said: list[Said] = []
+    before: dict[str, str] = {}
     for number, key in enumerate(common, start=1):
-        label = label_name(called[key], number, [one.path[-1] for one in said])
+        label = label_name(called[key], number, list(before.values()))
         why = f"segment or region of interest in {counts[key]} of {len(per_mask)} masks read"
+        why += extents.said(key, before)
         said.append(Said(("dataset", "labels", label), called[key], why))
+        before[key] = label
     rest = sorted((key for key in counts if key not in common), key=lambda key: -counts[key])
     if rest:
         few = some_of([called[key] for key in rest], SHOWN)
@@ -234,17 +255,19 @@ def _segments(path: Path) -> list[str]:
         return []
 
 
-def labels_by_file(names: Sequence[str], sizes: Mapping[str, float], why: str) -> list[Said]:
+def labels_by_file(names: Sequence[str], extents: Extents, why: str) -> list[Said]:
     """Return the labels of masks that lie in a file each, the largest first.
 
     Where two structures share a voxel, the one that is named later has it, so
     that a vessel within an organ is not lost.
     """
-    ordered = sorted(names, key=lambda name: (-sizes.get(name, 0.0), name))
+    ordered = sorted(names, key=lambda name: (-extents.size(name), name))
     said = []
+    before: dict[str, str] = {}
     for number, name in enumerate(ordered, start=1):
-        size = f", {sizes[name]:.3g} ml in the first case" if name in sizes else ""
-        said.append(Said(("dataset", "labels", name), number, f"{why}{size}"))
+        text = f"{why}{extents.said(name, before)}"
+        said.append(Said(("dataset", "labels", name), number, text))
+        before[name] = name
     return said
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from slicewise.errors import SlicewiseError
+from slicewise.survey.extents import Extents, measured
+from slicewise.survey.looking import Looker
 from slicewise.volumes.dicom.archives import open_archive, safe_members
 from slicewise.volumes.dicom.organs import read_organ_masks
 from slicewise.volumes.formats import is_litter
@@ -41,6 +44,28 @@ def _organs(masks: Path) -> set[str]:
     with open_archive(masks) as archive:
         names = [PurePosixPath(member.filename) for member in safe_members(masks, archive)]
     return {name.parts[-2] for name in names if len(name.parts) > 2 and not is_litter(name)}
+
+
+def sizes_of(root: Path, organs: Sequence[str], looker: Looker) -> Extents:
+    """Measure organs in some of the cases.
+
+    Parameters
+    ----------
+    root : Path
+        The folder of the cases.
+    organs : sequence of str
+    looker : Looker
+        However late it is, an organ is looked for until it is found: in another order, the body
+        would hide the organs in it.
+    """
+    extents = Extents()
+    cases = cases_of(root)
+    for number in measured(len(cases)):
+        for organ in organs:
+            if looker.is_late and organ in extents.ml:
+                continue
+            extents.add(organ, size_of(cases[number], organ) or 0.0)
+    return extents
 
 
 def size_of(masks: Path, organ: str) -> float | None:

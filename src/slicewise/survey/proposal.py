@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,13 @@ from slicewise.files import refuse_no_text
 from slicewise.survey import content, labels
 from slicewise.survey.archive import labels_of_archive
 from slicewise.survey.beside import PATIENT, with_tables
-from slicewise.survey.glance import Glance
+from slicewise.survey.extents import extents_of_files, extents_of_segments
 from slicewise.survey.kinds import kinds_of
 from slicewise.survey.layout import Layout, layout_of, told_of
 from slicewise.survey.listing import Listing, list_folder
 from slicewise.survey.looking import PATIENCE, Looker
 from slicewise.survey.naming import word_of_mask
-from slicewise.survey.organs import cases_of, size_of
+from slicewise.survey.organs import sizes_of
 from slicewise.survey.pairing import sorted_out
 from slicewise.survey.said import Said, some_of
 from slicewise.survey.sample import Sample, path_of, sampled
@@ -249,12 +250,13 @@ def _modalities(listing: Listing) -> set[str]:
 
 def _labels(layout: Layout, listing: Listing, looker: Looker, sample: Sample) -> list[Said]:
     if layout.name == "ircad":
-        return _organs(layout, listing)
+        return _organs(layout, listing, looker)
     if layout.structures:
         return _structures(layout, looker)
+    measure = partial(extents_of_segments, layout.cases, looker)
     if layout.name == "dicom":
-        return labels_of_archive(layout.cases)
-    segments = labels.labels_by_segment([case.mask[0] for case in layout.cases])
+        return labels_of_archive(layout.cases, measure)
+    segments = labels.labels_by_segment([case.mask[0] for case in layout.cases], measure)
     if segments:
         return segments
     arrangement = layout.arrangement
@@ -268,14 +270,8 @@ def _labels(layout: Layout, listing: Listing, looker: Looker, sample: Sample) ->
     return labels.labels_by_value(masks, listing) + labels.empty_masks(masks)
 
 
-def _organs(layout: Layout, listing: Listing) -> list[Said]:
-    root = listing.root / _below(layout, listing)
-    sizes = {}
-    # of one case, however late it is: by another order the body would hide the organs in it
-    for organ in layout.structures:
-        size = size_of(cases_of(root)[0], organ)
-        if size is not None:
-            sizes[organ] = size
+def _organs(layout: Layout, listing: Listing, looker: Looker) -> list[Said]:
+    sizes = sizes_of(listing.root / _below(layout, listing), layout.structures, looker)
     why = f"a folder of organ masks in all {len(layout.cases)} cases"
     said = labels.labels_by_file(layout.structures, sizes, why)
     return [Said(one.path, one.path[-1], one.why) for one in said]
@@ -289,21 +285,9 @@ def _below(layout: Layout, listing: Listing) -> str:
 
 
 def _structures(layout: Layout, looker: Looker) -> list[Said]:
-    case = layout.cases[0]
-    sizes = {}
-    # as of organs, however late it is
-    for name, files in grouped(case.mask, case.structures):
-        glance = looker.glance(path_of(files, looker.root), files, late=True)
-        if glance is not None:
-            sizes[name] = _ml(glance)
+    masks = [grouped(case.mask, case.structures) for case in layout.cases]
     why = f"a mask file in each of {len(layout.cases)} cases"
-    return labels.labels_by_file(layout.structures, sizes, why)
-
-
-def _ml(glance: Glance) -> float:
-    counts = glance.counts or {}
-    inside = sum(number for value, number in counts.items() if value)
-    return inside * glance.spacing[0] * glance.spacing[1] * glance.spacing[2] / 1000.0
+    return labels.labels_by_file(layout.structures, extents_of_files(masks, looker), why)
 
 
 # --- split ----------------------------------------------------------------------------------

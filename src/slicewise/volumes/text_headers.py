@@ -15,7 +15,7 @@ from slicewise.volumes import companions, itk
 from slicewise.volumes.geometry import LPS_TO_RAS, in_millimetres, is_lost
 from slicewise.volumes.opening import must_exist
 from slicewise.volumes.scaling import scaled
-from slicewise.volumes.segments import label_map, segments_of
+from slicewise.volumes.segments import Segment, label_map, segments_of
 from slicewise.volumes.stated import check_stated
 from slicewise.volumes.volume import Volume
 
@@ -46,6 +46,12 @@ def read_text_header(path: Path) -> Volume:
 
 def read_segmentation(paths: Sequence[Path], labels: Mapping[str, Any]) -> Volume:
     """Read a segmentation of 3D Slicer, of one layer or several."""
+    layers, segments, affine = read_layers(paths)
+    return Volume(label_map(layers, segments, labels, paths[0]), affine, is_lost(affine))
+
+
+def read_layers(paths: Sequence[Path]) -> tuple[list[np.ndarray], list[Segment], np.ndarray]:
+    """Return the layers of a segmentation of 3D Slicer, its segments, and its affine."""
     path = paths[0]
     companions.check_whole(paths)
     image = _itk_image(path)
@@ -55,13 +61,11 @@ def read_segmentation(paths: Sequence[Path], labels: Mapping[str, Any]) -> Volum
             "again with 3D Slicer"
         )
     layers = image.GetNumberOfComponentsPerPixel()
-    array = sitk.GetArrayViewFromImage(image)
+    array = sitk.GetArrayFromImage(image)
     array = array.reshape(*array.shape[:3], layers).transpose(2, 1, 0, 3)
     fields = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
     segments = segments_of(fields, layers, str(path))
-    mask = label_map([array[..., layer] for layer in range(layers)], segments, labels, path)
-    affine = _itk_affine(image, path)
-    return Volume(mask, affine, is_lost(affine))
+    return [array[..., layer] for layer in range(layers)], segments, _itk_affine(image, path)
 
 
 def _itk_image(path: Path) -> sitk.Image:
