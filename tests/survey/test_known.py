@@ -71,3 +71,20 @@ def test_a_labelled_list_that_validates_is_told_from_one_to_test_on(tmp_path):
     (tmp_path / "dataset.json").write_text(json.dumps({**lists, "test": [entry("c")]}))
     (known,) = known_layouts(list_folder(tmp_path))
     assert known.lists == {"validation": ("validation",), "test": ("test",)}
+
+
+def test_a_list_of_images_is_one_to_test_on_where_all_have_masks(tmp_path):
+    kinds = ("imagesTr", "labelsTr", "imagesTs", "labelsTs")
+    touch(tmp_path, *(f"{kind}/{n}.nii.gz" for kind in kinds for n in "abc"))
+    tested = [f"./imagesTs/{n}.nii.gz" for n in "bc"]
+    lists = {"training": [entry("a")], "validation": [entry("b")], "test": tested}
+    (tmp_path / "dataset.json").write_text(json.dumps(lists))
+    (known,) = known_layouts(list_folder(tmp_path))
+    assert known.lists == {"validation": ("validation",), "test": ("test",)}
+    (tmp_path / "labelsTs" / "c.nii.gz").unlink()
+    (known,) = known_layouts(list_folder(tmp_path))
+    assert known.lists == {"test": ("validation",)}
+    assert not known.unlisted
+    (tmp_path / "dataset.json").write_text(json.dumps({"training": [entry("a")], "test": tested}))
+    (known,) = known_layouts(list_folder(tmp_path))
+    assert (known.lists, known.unlisted) == ({}, True)

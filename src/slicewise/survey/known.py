@@ -6,9 +6,10 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from slicewise.dataset.layouts.msd import files_of, have_masks
 from slicewise.dataset.tables import encoding_of
 from slicewise.errors import SlicewiseError
 from slicewise.survey.listing import Listing
@@ -32,6 +33,8 @@ class Known:
     lists : mapping of str to tuple of str
         Of `msd`, lists with masks beside `training`, by the subset that they are:
         ``validation`` where there is a ``test``, too, else all are ``test``.
+    unlisted : bool
+        Of `msd`, whether there are masks to test on that no list names.
     first : str
         Of `msd`, the first image that is listed.
     files : tuple of (str, tuple of int)
@@ -44,6 +47,7 @@ class Known:
     root: str
     why: str
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unlisted: bool = False
     first: str = ""
     files: tuple[tuple[str, tuple[int, ...]], ...] = ()
     masked: frozenset[str] = frozenset()
@@ -77,25 +81,32 @@ def _msd(listing: Listing) -> list[Known]:
     for path in listing.named("dataset.json"):
         try:
             description = read_description(listing.root / path)
-            items = [(str(i["image"]), str(i["label"])) for i in description["training"]]
+            folder = _above(path)
+            items = [files_of(item, listing.root / folder) for item in description["training"]]
         except (SlicewiseError, KeyError, TypeError):
             continue
-        folder = _above(path)
         there = [listing.root / folder / name for pair in items for name in pair]
         if items and all(file.is_file() for file in there):
             why = f"dataset.json lists {len(items)} images with their labels"
-            first = PurePosixPath(items[0][0]).as_posix()
-            tasks.append(Known("msd", folder, why, _lists_beside(description), first))
+            first = items[0][0].as_posix()
+            lists = _lists_beside(description, listing.root / folder)
+            unlisted = not lists and _are_tested(listing, folder)
+            tasks.append(Known("msd", folder, why, lists, unlisted, first))
     return tasks
 
 
-def _lists_beside(description: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+def _are_tested(listing: Listing, root: str) -> bool:
+    """Tell whether there are masks of images to test on."""
+    return all(_has_labels(listing, root, folder) for folder in ("imagesTs", "labelsTs"))
+
+
+def _lists_beside(description: dict[str, Any], root: Path) -> dict[str, tuple[str, ...]]:
     """Return the lists of a dataset.json that name images with masks, beside `training`."""
-    lists = []
-    for name, items in description.items():
-        pairs = isinstance(items, list) and items and all(isinstance(i, dict) for i in items)
-        if name != "training" and pairs and all({"image", "label"} <= i.keys() for i in items):
-            lists.append(name)
+    lists = [
+        name
+        for name, items in description.items()
+        if name != "training" and isinstance(items, list) and have_masks(items, root)
+    ]
     validation = tuple(name for name in lists if subset_of(name) == "validation")
     test = tuple(name for name in lists if name not in validation)
     if validation and test:

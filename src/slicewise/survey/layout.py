@@ -6,8 +6,9 @@ import itertools
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +117,26 @@ def layout_of(
     """
     for known in known_layouts(listing):
         layout = _try_known(known, listing, looker, root)
+        if layout is not None and known.unlisted:
+            return _with_tested(layout, partial(_by_names, listing, looker, root, image, mask))
         if layout is not None:
             return layout
+    return _by_names(listing, looker, root, image, mask)
+
+
+def _with_tested(layout: Layout, by_names: Callable[[], Layout]) -> Layout:
+    """Return what names find where these are the same cases and others to test on."""
+    try:
+        other = by_names()
+    except SlicewiseError:
+        return layout
+    found = {case.image for case in other.cases if case.subset != "test"}
+    tested = any(case.subset == "test" for case in other.cases)
+    return other if tested and found == {case.image for case in layout.cases} else layout
+
+
+def _by_names(listing: Listing, looker: Looker, root: str, image: Any, mask: str) -> Layout:
+    """Find a layout by names that no description lists, as `layout_of`."""
     layout = _try_bids(listing, looker, root, image)
     if layout is not None:
         return layout

@@ -124,3 +124,18 @@ def test_a_case_in_two_lists_is_refused(data, refused):
     (data / "dataset.json").write_text(json.dumps(description))
     both = dataset("msd", msd={"test": ["validation"]})
     assert "case a: two candidates" in refused(find_cases, both, data.parent)
+
+
+def test_images_to_test_on_have_the_masks_beside_them(data, caplog):
+    touch(data, *(f"{d}/a.nii.gz" for d in ("imagesTr", "labelsTr")))
+    touch(data, *(f"{d}/{n}.nii.gz" for d in ("imagesTs", "labelsTs") for n in "bc"))
+    lists = {
+        "training": [entry("a")],
+        "test": ["./imagesTs/b.nii.gz", {"image": "imagesTs/c.nii.gz"}],
+    }
+    (data / "dataset.json").write_text(json.dumps(lists))
+    placed = found(data, dataset("msd", msd={"test": ["test"]}))
+    assert placed["b"] == ("imagesTs/b.nii.gz", "labelsTs/b.nii.gz", "test")
+    assert placed["c"] == ("imagesTs/c.nii.gz", "labelsTs/c.nii.gz", "test")
+    assert set(found(data, dataset("msd"))) == {"a"}
+    assert "test (2 cases)" in caplog.text

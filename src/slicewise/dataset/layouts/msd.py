@@ -65,7 +65,7 @@ def _listed_pairs(description: Any, name: str, path: Path) -> Pairs:
             f"{listed(there)}; correct dataset.msd"
         )
     try:
-        pairs = [(Path(item["image"]), Path(item["label"])) for item in description[name]]
+        pairs = [files_of(item, path.parent) for item in description[name]]
     except (KeyError, TypeError) as error:
         raise SlicewiseError(
             f"{path}: not a Medical Segmentation Decathlon description ({error!r}); each entry of "
@@ -95,7 +95,7 @@ def _say_left_aside(description: Any, used: list[str], path: Path) -> None:
     labelled = {
         name: len(entries)
         for name, entries in description.items()
-        if name not in used and isinstance(entries, list) and _have_masks(entries)
+        if name not in used and isinstance(entries, list) and have_masks(entries, path.parent)
     }
     if labelled:
         shown = ", ".join(f"{name} ({number} cases)" for name, number in labelled.items())
@@ -106,8 +106,30 @@ def _say_left_aside(description: Any, used: list[str], path: Path) -> None:
         )
 
 
-def _have_masks(entries: list[Any]) -> bool:
-    """Tell whether a list has cases, and all of them masks."""
-    return bool(entries) and all(
-        isinstance(entry, dict) and entry.get("image") and entry.get("label") for entry in entries
-    )
+def have_masks(entries: list[Any], root: Path) -> bool:
+    """Tell whether a list of a dataset.json has cases, and all of them masks."""
+    try:
+        return bool([files_of(entry, root) for entry in entries])
+    except (KeyError, TypeError):
+        return False
+
+
+def files_of(entry: Any, root: Path) -> tuple[Path, Path]:
+    """Return the image and the mask that an entry of a list names, below a folder.
+
+    One that names its image alone, as lists to test on do, has the mask of that name in
+    ``labelsTs`` beside ``imagesTs``.
+
+    Raises
+    ------
+    KeyError, TypeError
+        When it has no mask.
+    """
+    if isinstance(entry, dict) and entry.get("label"):
+        return Path(entry["image"]), Path(entry["label"])
+    image = Path(entry["image"] if isinstance(entry, dict) else entry)
+    folder = image.parent.name
+    mask = image.parent.parent / folder.replace("images", "labels", 1) / image.name
+    if not folder.startswith("images") or not (root / mask).is_file():
+        raise KeyError("label")
+    return image, mask
