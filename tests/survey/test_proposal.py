@@ -1,6 +1,7 @@
 """All settings of a folder."""
 
 import itertools
+import json
 import re
 import unicodedata
 from pathlib import Path
@@ -15,6 +16,7 @@ from slicewise.survey import organs, proposal
 from slicewise.survey.looking import Looker
 from slicewise.survey.proposal import propose
 from tests.imitated import BUILDERS, pair
+from tests.layouts import entry
 
 
 def values(said):
@@ -259,3 +261,53 @@ def test_names_are_those_of_the_data_set_that_is_taken(tmp_path, named):
     names = ["liver", "tumor"] if named else ["label_1", "label_2"]
     assert [one.path[-1] for one in labels] == names
     assert not any(one.question for one in labels)
+
+
+def decathlon(root, *, listed):
+    """Write cases to train on and, with masks in labelsTs, others to test on."""
+    for n in range(1, 8):
+        kind = "Tr" if n < 5 else "Ts"
+        pair(root / f"images{kind}/liver_{n}.nii.gz", root / f"labels{kind}/liver_{n}.nii.gz", n)
+    lists = {
+        "labels": {"0": "background", "1": "liver", "2": "cancer"},
+        "training": [entry(f"liver_{n}") for n in range(1, 5)],
+        "test": [f"./imagesTs/liver_{n}.nii.gz" for n in range(5, 8) if listed],
+    }
+    (root / "dataset.json").write_text(json.dumps(lists))
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_masks_of_a_given_test_set_are_tested_on(tmp_path, listed):
+    """They were left out without a word, and patients of the others were tested on instead."""
+    decathlon(tmp_path, listed=listed)
+    made = propose(tmp_path, "x", "x")
+    said = values(made.said)
+    assert ("split", "test") not in said
+    assert made.aside == ()
+    if listed:
+        assert said["dataset", "msd", "test"] == ["test"]
+    else:
+        assert sum(row.endswith("\ttest") for row in made.table.splitlines()) == 3
+    assert (said["dataset", "labels", "liver"], said["dataset", "labels", "cancer"]) == (1, 2)
+
+
+def test_masks_that_a_known_layout_does_not_find_are_named(tmp_path):
+    decathlon(tmp_path, listed=False)
+    (tmp_path / "imagesTs").rename(tmp_path.with_name("elsewhere"))
+    made = propose(tmp_path, "x", "x")
+    assert values(made.said)["dataset", "layout"] == "msd"
+    (line,) = made.aside
+    assert "layout msd finds no case of it: 3 masks, labelsTs/liver_5.nii.gz" in line
+    assert line in made.head
+    (why,) = (one.why for one in made.said if one.path == ("split", "test"))
+    assert "as no folder says" not in why
+    assert "labelsTs/liver_7.nii.gz are of no case" in why
+
+
+def test_data_sets_beside_the_one_that_is_taken_are_named(tmp_path):
+    for name in ("Dataset1", "Dataset2"):
+        for n in range(3):
+            image = tmp_path / name / "imagesTr" / f"{n}_0000.nii.gz"
+            pair(image, tmp_path / name / "labelsTr" / f"{n}.nii.gz", n)
+    (line,) = propose(tmp_path, "x", "x").aside
+    assert "Left aside, as a configuration is of one data set: Dataset2 (layout nnunet" in line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from slicewise.config import Effort
@@ -17,6 +17,7 @@ from slicewise.survey.archive import labels_of_archive
 from slicewise.survey.beside import PATIENT, with_tables
 from slicewise.survey.extents import extents_of_files, extents_of_segments
 from slicewise.survey.kinds import kinds_of
+from slicewise.survey.known import Known, known_layouts
 from slicewise.survey.layout import Layout, layout_of, told_of
 from slicewise.survey.listing import Listing, list_folder
 from slicewise.survey.looking import PATIENCE, Looker
@@ -26,6 +27,7 @@ from slicewise.survey.pairing import sorted_out
 from slicewise.survey.said import Said, some_of
 from slicewise.survey.sample import Sample, path_of, sampled
 from slicewise.survey.training import as_settings, planned, training_cases
+from slicewise.survey.words import subset_of
 from slicewise.survey.writing import in_blocks
 from slicewise.volumes.described import read_description
 from slicewise.volumes.dicom.png import is_png_stack
@@ -96,22 +98,22 @@ def propose(
     listing = _listed(folder)
     looker = Looker(folder, patience)
     layout = with_tables(layout_of(listing, looker, root, image, mask), listing, root)
-    # what DICOM has of masks names its segments, and is read with its image only
-    in_masks = not layout.structures and layout.name != "dicom"
-    sample = sampled(layout.cases, looker, masks=in_masks, structures=bool(layout.structures))
+    sample = _sample(layout, looker)
     files = _content(layout, listing, looker, sample)
+    left = _left(layout, listing, looker)
     said = [
         Said(("dataset", "name"), name, "of the folder; results/ and MLflow know it by this name"),
         *layout.said,
         *files,
-        *_split(layout),
+        *_split(layout, left),
         *as_settings(_plan(layout, files, looker, effort)),
     ]
     aside = (
         *layout.notes,
         *_of_words(layout),
         *_aside(layout),
-        *_of_no_case(layout, listing, looker),
+        *_left_masks(layout, left),
+        *_left_data(left),
     )
     head = (
         f"Written by slicewise init from the folder {folder.name}: behind each value stands what",
@@ -120,6 +122,12 @@ def propose(
         *aside,
     )
     return Proposal(tuple(in_blocks(said)), head, layout.table, aside)
+
+
+def _sample(layout: Layout, looker: Looker) -> Sample:
+    # what DICOM has of masks names its segments, and is read with its image only
+    in_masks = not layout.structures and layout.name != "dicom"
+    return sampled(layout.cases, looker, masks=in_masks, structures=bool(layout.structures))
 
 
 def _plan(layout: Layout, files: Sequence[Said], looker: Looker, effort: Effort) -> Plan:
@@ -178,31 +186,84 @@ def _files_of(layout: Layout) -> list[Path]:
     return [path for case in layout.cases for path in (*case.image, *case.mask)]
 
 
-def _of_no_case(layout: Layout, listing: Listing, looker: Looker) -> list[str]:
-    """Say which masks belong to no case, though their kind is not named: scans may be lost."""
-    if layout.arrangement is None:
+@dataclass(frozen=True)
+class _Left:
+    """What is not taken: masks that belong to no case, and other data sets."""
+
+    masks: list[str]
+    data: list[Known]
+
+
+def _left(layout: Layout, listing: Listing, looker: Looker) -> _Left:
+    data = _other_data(layout, listing)
+    return _Left(_of_no_case(layout, listing, data, looker), data)
+
+
+def _other_data(layout: Layout, listing: Listing) -> list[Known]:
+    """Return the data sets of known layouts of which no case is taken."""
+    within = _within(layout, listing)
+    above = {folder.as_posix() for path in within for folder in (path, *path.parents)}
+    named = [one for one in known_layouts(listing) if one.root and one.root not in above]
+    return [one for one in named if one.layout != "table" or layout.name == "table"]
+
+
+def _left_data(left: _Left) -> list[str]:
+    """Say which data sets lie beside the one that is taken."""
+    if not left.data:
         return []
-    files = _files_of(layout)
-    # a table has whole paths, whatever the folder is called by
-    root = listing.root.absolute()
-    within = [path.absolute().relative_to(root) for path in files]
+    which = some_of([f"{one.root} (layout {one.layout}: {one.why})" for one in left.data])
+    return [
+        f"Left aside, as a configuration is of one data set: {which}; slicewise init of its own "
+        "folder takes each."
+    ]
+
+
+def _of_no_case(
+    layout: Layout, listing: Listing, others: Sequence[Known], looker: Looker
+) -> list[str]:
+    """Return the masks that belong to no case, though their kind is not named: scans may be lost.
+
+    Those of BIDS, of organs and of DICOM are many beside those that are taken.
+    """
+    if layout.arrangement is None and layout.name not in ("msd", "nnunet", "table"):
+        return []
     # of a series of slices, the folder that they lie in
+    within = _within(layout, listing)
     used = {place.as_posix() for path in within for place in (path, *path.parents)}
-    named = layout.arrangement.named
-    sorts = sorted_out(kinds_of(listing.entries, channels=False), looker)
-    is_framed = any(case.frame is not None for case in layout.cases)
+    used |= layout.arrangement.named if layout.arrangement is not None else set()
+    roots = tuple(f"{one.root}/" for one in others)
+    entries = [entry for entry in listing.entries if not entry.path.startswith(roots)]
+    sorts = sorted_out(kinds_of(entries, channels=False), looker)
+    is_framed = _is_framed(layout)
     found = [path for kind in sorts["frames" if is_framed else "mask"] for path in kind.paths]
     # what lies alone in a folder may be called like nothing else there
     mixed = [] if is_framed else [path for kind in sorts["mixed"] for path in kind.paths]
     found += [path for path in mixed if (seen := looker.glance(path)) and seen.is_mask]
-    left = {path for path in found if path not in named | used}
-    if not left:
+    return sorted({path for path in found if path not in used})
+
+
+def _within(layout: Layout, listing: Listing) -> list[Path]:
+    """Return the files of all cases below the folder."""
+    # a table has whole paths, whatever the folder is called by
+    root = listing.root.absolute()
+    files = [path.absolute() for path in _files_of(layout)]
+    return [path.relative_to(root) for path in files if path.is_relative_to(root)]
+
+
+def _is_framed(layout: Layout) -> bool:
+    return any(case.frame is not None for case in layout.cases)
+
+
+def _left_masks(layout: Layout, left: _Left) -> list[str]:
+    """Say which masks belong to no case."""
+    if not left.masks:
         return []
-    what = ("file of four dimensions", "files of four dimensions") if is_framed else ("mask",)
-    return [
-        "Left aside, as by its name no case has it, or has another one: "
-        f"{plural(len(left), *what)}, {some_of(sorted(left))}."
-    ]
+    framed = ("file of four dimensions", "files of four dimensions")
+    what = framed if _is_framed(layout) else ("mask",)
+    why = "by its name no case has it, or has another one"
+    if layout.arrangement is None:
+        why = f"layout {layout.name} finds no case of it"
+    return [f"Left aside, as {why}: {plural(len(left.masks), *what)}, {some_of(left.masks)}."]
 
 
 # --- what files hold ------------------------------------------------------------------------
@@ -293,13 +354,18 @@ def _structures(layout: Layout, looker: Looker) -> list[Said]:
 # --- split ----------------------------------------------------------------------------------
 
 
-def _split(layout: Layout) -> list[Said]:
+def _split(layout: Layout, left: _Left) -> list[Said]:
     patients = {case.patient for case in layout.cases}
     placed = any(case.subset for case in layout.cases)
     said = []
     if not placed:
         share = 0.35 if len(patients) < 30 else 0.2
-        why = f"of {len(patients)} patients, as no folder says who is tested on"
+        told = "as no folder says who is tested on"
+        folders = {path: PurePosixPath(path).parent.parts for path in left.masks}
+        lost = [path for path, parts in folders.items() if "test" in map(subset_of, parts)]
+        if lost:
+            told = f"though a folder may say who is tested on: {some_of(lost)} are of no case"
+        why = f"of {len(patients)} patients, {told}"
         said.append(Said(("split", "test"), share, why))
     if not any(case.subset == "validation" for case in layout.cases):
         said.append(Said(("split", "validation"), 0.2, "of the other patients"))
