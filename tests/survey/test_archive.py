@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,12 @@ import yaml
 from slicewise.config import Dataset
 from slicewise.dataset.finding import find_cases
 from slicewise.survey.archive import labels_of_archive
+from slicewise.survey.extents import extents_of_segments
+from slicewise.survey.looking import Looker
 from slicewise.survey.proposal import propose
 from slicewise.survey.writing import written
 from tests.volumes.dicom.archived import ORGAN, write_study
-from tests.volumes.dicom.drawn import write_seg
+from tests.volumes.dicom.drawn import corners, write_rtstruct, write_seg
 
 
 @pytest.fixture(autouse=True)
@@ -70,3 +73,49 @@ def test_a_proposal_finds_the_cases_and_names_nobody(tmp_path, write_series):
     assert len({case.patient for case in cases}) == 3
     assert "ID-" not in text
     assert "1.2.826" not in text
+
+
+def twice_drawn(root, write_series, cases, regions, segments):
+    """Write studies with a structure set, all but the last also with a segmentation."""
+    for number in range(cases):
+        place = root / f"p{number}"
+        uid = write_study(place, write_series, f"ID-{number}", mask=None)
+        images = place / f"{uid}.images"
+        square = np.array([(2.5, 3.5), (7.5, 3.5), (7.5, 10.5), (2.5, 10.5)])
+        told = {name: corners(images, {at: [square]}) for name, at in regions.items()}
+        write_rtstruct(place / "rt", images, told)
+        if number < cases - 1:
+            write_seg(place / "seg", images, segments)
+
+
+def labels_and_others(root):
+    cases = cases_of(root)
+    said = labels_of_archive(cases, partial(extents_of_segments, cases, Looker(root)))
+    labels = {one.path[-1]: one.value for one in said if one.path[:2] == ("dataset", "labels")}
+    return labels, next((one for one in said if one.path[-1] == "other_labels"), None)
+
+
+def test_one_truth_that_was_drawn_in_two_ways_is_not_two(tmp_path, write_series):
+    """Half of the labels had no voxel, as the others had them."""
+    twice_drawn(tmp_path, write_series, 4, {"Lung-Left": 2}, {"Lung": ORGAN})
+    labels, others = labels_and_others(tmp_path)
+    # all have one, and three of four a segmentation
+    assert labels == {"Lung_Left": "Lung-Left"}
+    assert others.value == "background"
+    assert "3 of 4 series read have a SEG and an RTSTRUCT" in others.why
+    assert "background is what SEG has: Lung" in others.why
+    assert others.question
+
+
+def test_a_name_that_both_drawings_have_is_told_of(tmp_path, write_series):
+    twice_drawn(tmp_path, write_series, 3, {"lung": 2, "GTV": 3}, {"Lung": ORGAN})
+    assert "as both have Lung, which runs refuse" in labels_and_others(tmp_path)[1].question
+
+
+def test_drawings_of_different_things_are_all_labels(tmp_path, write_series):
+    apart = np.zeros_like(ORGAN)
+    apart[9:, 12:, 4] = True
+    twice_drawn(tmp_path, write_series, 3, {"Lung-Left": 2}, {"Heart": apart})
+    labels, others = labels_and_others(tmp_path)
+    assert sorted(labels) == ["Heart", "Lung_Left"]
+    assert others is None

@@ -238,6 +238,7 @@ def _summary(
     layout = by_path["dataset", "layout"]
     intensity = by_path["dataset", "intensity"]
     others = by_path.get(("dataset", "other_labels"))
+    shown = [one for one in said if one not in guessed]
     channels = by_path.get(CHANNELS)
     channels = channels if channels is not None and channels.value else None
     lines = [
@@ -245,7 +246,7 @@ def _summary(
         f"  layout {layout.value}: {cases} cases; {layout.why}",
         *([f"  channels {', '.join(channels.value)}: {channels.why}"] if channels else []),
         f"  labels {', '.join(names)}",
-        *([f"  other_labels {others.value}: {others.why}"] if others is not None else []),
+        *([f"  other_labels {others.value}: {others.why}"] if others in shown else []),
         f"  intensity {intensity.value}: {intensity.why}",
     ]
     lines += [
