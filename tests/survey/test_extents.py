@@ -90,6 +90,8 @@ def test_a_size_is_that_of_the_cases_that_have_it():
     assert extents.size("liver") == 4.0
     assert extents.size("cyst") == 0.0
     assert extents.said("liver", {}) == ", 4 ml in 3 cases (median)"
+    extents.add("skin", 10_000.2)
+    assert extents.said("skin", {}) == ", 10,000 ml in 1 case"
     assert extents.said("cyst", {"liver": "Liver"}) == ""
 
 

@@ -133,3 +133,13 @@ def test_values_that_files_call_differently_are_asked_for(tmp_path):
     assert all("dataset.exclude" in one.question for one in said)
     assert "liver by A/labels.txt (in its folder 1 mask, such as A/1.nii)" in said[0].why
     assert "tumor by B/labels.txt (in its folder 1 mask, such as B/1.nii)" in said[0].why
+
+
+def test_regions_of_one_description_are_none_where_another_has_others(tmp_path):
+    for site, core in (("A", 2), ("B", 1)):
+        (tmp_path / site).mkdir()
+        described = f'{{"labels": {{"background": 0, "whole": [1, 2], "core": {core}}}}}'
+        (tmp_path / site / "dataset.json").write_text(described)
+    said = labels.labels_by_value(masks([1, 2]), list_folder(tmp_path))
+    assert [one.path[1:] for one in said] == [("labels", "label_1"), ("labels", "label_2")]
+    assert all(one.question for one in said)

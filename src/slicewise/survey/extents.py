@@ -61,8 +61,10 @@ class Extents:
         """
         text = ""
         if name in self.ml:
-            number = plural(len(self.ml[name]), "case")
-            text = f", {self.size(name):.3g} ml in {number} (median)"
+            size = self.size(name)
+            number = len(self.ml[name])
+            text = f", {size:.3g} ml" if size < 100 else f", {size:,.0f} ml"
+            text += f" in {plural(number, 'case')}{' (median)' if number > 1 else ''}"
         under = [label for other, label in before.items() if {name, other} in self.shared]
         if under:
             text += f"; named later, it has the voxels that it shares with {', '.join(under)}"

@@ -148,14 +148,22 @@ def _regions(described: Mapping[str, set[int]], said: Sequence[Said]) -> list[Sa
 
 
 def described_in(listing: Listing) -> dict[str, set[int]]:
-    """Return the values that a dataset.json gives to each name, background left out."""
-    for path in listing.named(DESCRIBED)[:1]:
+    """Return the values that a dataset.json gives to each name, background left out.
+
+    Nothing where another one gives other values to a name.
+    """
+    found = []
+    for path in listing.named(DESCRIBED):
         try:
             named = described_labels(read_description(listing.root / path))
         except SlicewiseError:
-            return {}
-        return {name: values for name, values in named.items() if 0 not in values}
-    return {}
+            continue
+        found.append({name: values for name, values in named.items() if 0 not in values})
+    if not found:
+        return {}
+    first = found[0]
+    same = all(one.get(name, own) == own for one in found for name, own in first.items())
+    return first if same else {}
 
 
 def empty_masks(masks: Masks) -> list[Said]:

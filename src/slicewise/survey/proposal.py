@@ -296,17 +296,17 @@ def _content(layout: Layout, listing: Listing, looker: Looker, sample: Sample) -
 
 
 def _modalities(listing: Listing) -> set[str]:
-    """Return the modalities that a dataset.json names, in lower case."""
-    for path in listing.named(labels.DESCRIBED)[:1]:
+    """Return the modalities that each dataset.json names, in lower case."""
+    told = set()
+    for path in listing.named(labels.DESCRIBED):
         try:
             description = read_description(listing.root / path)
         except SlicewiseError:
-            return set()
-        for key in ("modality", "channel_names"):
-            named = description.get(key) if isinstance(description, dict) else None
-            if isinstance(named, dict):
-                return {str(value).lower() for value in named.values()}
-    return set()
+            continue
+        keys = ("modality", "channel_names") if isinstance(description, dict) else ()
+        blocks = [description[key] for key in keys if isinstance(description.get(key), dict)]
+        told |= {str(value).lower() for block in blocks[:1] for value in block.values()}
+    return told
 
 
 def _labels(layout: Layout, listing: Listing, looker: Looker, sample: Sample) -> list[Said]:
