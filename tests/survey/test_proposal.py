@@ -304,6 +304,19 @@ def test_masks_that_a_known_layout_does_not_find_are_named(tmp_path):
     assert "labelsTs/liver_7.nii.gz are of no case" in why
 
 
+@pytest.mark.parametrize("name", ["test-{}-{}.nii.gz", "Test/{}-{}.nii.gz"])
+def test_masks_to_test_on_that_are_not_taken_are_not_denied(tmp_path, name):
+    for n in range(4):
+        pair(tmp_path / f"volume-{n}.nii.gz", tmp_path / f"segmentation-{n}.nii.gz", n)
+    for n in range(2):
+        image = tmp_path / name.format("volume", n)
+        pair(image, tmp_path / name.format("segmentation", n), n + 4, values=(3, 3))
+        if name.startswith("test"):
+            image.unlink()
+    (why,) = (one.why for one in propose(tmp_path, "x", "x").said if one.path == ("split", "test"))
+    assert "though names may say who is tested on" in why
+
+
 def test_data_sets_beside_the_one_that_is_taken_are_named(tmp_path):
     for name in ("Dataset1", "Dataset2"):
         for n in range(3):

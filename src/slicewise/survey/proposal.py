@@ -361,12 +361,17 @@ def _split(layout: Layout, left: _Left) -> list[Said]:
     if not placed:
         share = 0.35 if len(patients) < 30 else 0.2
         told = "as no folder says who is tested on"
-        folders = {path: PurePosixPath(path).parent.parts for path in left.masks}
-        lost = [path for path, parts in folders.items() if "test" in map(subset_of, parts)]
-        if lost:
-            told = f"though a folder may say who is tested on: {some_of(lost)} are of no case"
+        aside = layout.arrangement.aside if layout.arrangement is not None else ()
+        named = [path for path in (*aside, *left.masks) if _tells_test(path)]
+        if named:
+            told = f"though names may say who is tested on: {some_of(named)} are of no case"
         why = f"of {len(patients)} patients, {told}"
         said.append(Said(("split", "test"), share, why))
     if not any(case.subset == "validation" for case in layout.cases):
         said.append(Said(("split", "validation"), 0.2, "of the other patients"))
     return said
+
+
+def _tells_test(path: str) -> bool:
+    """Tell whether a path names who is tested on."""
+    return "test" in map(subset_of, PurePosixPath(path.split(".")[0]).parts)
