@@ -132,7 +132,8 @@ def _with_tested(layout: Layout, by_names: Callable[[], Layout]) -> Layout:
         return layout
     found = {case.image for case in other.cases if case.subset != "test"}
     tested = any(case.subset == "test" for case in other.cases)
-    return other if tested and found == {case.image for case in layout.cases} else layout
+    same = found == {case.image for case in layout.cases} and other.channels == layout.channels
+    return other if tested and same else layout
 
 
 def _by_names(listing: Listing, looker: Looker, root: str, image: Any, mask: str) -> Layout:
