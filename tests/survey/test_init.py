@@ -10,7 +10,8 @@ from slicewise.config import load_settings, merge
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.split import split_cases, warn_of_shared
 from slicewise.errors import SlicewiseError
-from slicewise.survey.init import Wanted, init, name_of, root_of
+from slicewise.survey.init import Wanted, _summary, init, name_of, root_of
+from slicewise.survey.said import Said
 from tests.imitated import BUILDERS, pair
 
 QUICK = Path(__file__).parents[2] / "config" / "quick.yaml"
@@ -376,3 +377,14 @@ def test_a_challenge_among_places_is_no_test_set(place):
     init(Wanted(place / "data" / "sega"), lines.append)
     assert "9 cases" in "\n".join(lines)
     assert "aside" not in "\n".join(lines)
+
+
+def test_what_is_guessed_is_told_once():
+    said = [
+        Said(("dataset", "layout"), "dicom", "headers tell it"),
+        Said(("dataset", "intensity"), "hu", "air and soft tissue"),
+        Said(("dataset", "other_labels"), "background", "two drawings", "which is the truth?"),
+    ]
+    for guessed in ([said[2]], []):
+        lines = _summary(said, 3, Path("x.yaml"), guessed, ())
+        assert sum("two drawings" in line for line in lines) == 1
