@@ -108,13 +108,7 @@ def propose(
         *_split(layout, left),
         *as_settings(_plan(layout, files, looker, effort)),
     ]
-    aside = (
-        *layout.notes,
-        *_of_words(layout),
-        *_aside(layout),
-        *_left_masks(layout, left),
-        *_left_data(left),
-    )
+    aside = _aside(layout, left)
     head = (
         f"Written by slicewise init from the folder {folder.name}: behind each value stands what",
         f"it follows from. Looked at: names of all files, {sample.words}.",
@@ -163,7 +157,18 @@ def _of_words(layout: Layout) -> list[str]:
     ]
 
 
-def _aside(layout: Layout) -> list[str]:
+def _aside(layout: Layout, left: _Left) -> tuple[str, ...]:
+    """Say what is told in the last lines: what was taken for what, and what was not taken."""
+    return (
+        *layout.notes,
+        *_of_words(layout),
+        *_not_cases(layout),
+        *_left_masks(layout, left),
+        *_left_data(left),
+    )
+
+
+def _not_cases(layout: Layout) -> list[str]:
     """Say which images with masks are not among the cases, and which masks are not."""
     arrangement = layout.arrangement
     if arrangement is None:
