@@ -13,7 +13,7 @@ from slicewise.calm import FULL, Watch, leave_to_the_table
 from slicewise.causes import by_cause
 from slicewise.files import sweep_halves
 from slicewise.job import errors_in, pass_on_stops
-from slicewise.records import CODE, MAKES, STAMPED, Asked, Look, code_of
+from slicewise.records import CODE, MAKES, STAMPED, Asked, Look, code_of, made_at
 from slicewise.surroundings import folders_of
 from slicewise.wording import some
 
@@ -23,9 +23,6 @@ STALE = []
 WHY = {}
 """By the first file of a job that is made again, what its record or its log says of it."""
 REMARKED = set()
-SHOWN_OF_EACH = ("evaluate", "report")
-SHOWN_OF_ALL = ("compare", "data", "index")
-"""The rules whose pages and scores the end of a run names: of each experiment, and of all."""
 PUT_BACK = ("propose", "plan")
 """Of which rules the output is put back where settings are: a plan decides what is trained. What the
 first makes the second reads."""
@@ -463,11 +460,33 @@ def stale_pages(experiments):
     if IN_BUCKET:
         return []
     look = Look()
-    of_each = [(rule, {"experiment": name}) for name in experiments for rule in SHOWN_OF_EACH]
-    jobs = [*of_each, *((rule, {}) for rule in SHOWN_OF_ALL)]
-    asked = [asked_by_name(rule, *of.items()) for rule, of in jobs]
-    stale = [each for each in asked if each and look.stale_because(each)]
-    return {Path(path) for each in stale for path in each.outputs}
+    own = [{"experiment": name} for name in experiments]
+    unscored = [of for of in own if not is_scored(of["experiment"], look)]
+    unreported = [of for of in own if of in unscored or is_other("report", of, look)]
+    stale = [*(("evaluate", of) for of in unscored), *(("report", of) for of in unreported)]
+    stale += [("data", {})] if is_other("data", {}, look) else []
+    stale += [("compare", {})] if unscored or is_other("compare", {}, look) else []
+    stale += [("index", {})] if stale or is_other("index", {}, look) else []
+    asked = [asked_by_name(rule, *of.items()) for rule, of in stale]
+    return {Path(path) for each in asked if each for path in each.outputs}
+
+
+def is_scored(experiment, look):
+    """Tell whether scores are those of the settings, and not of what is to be trained anew."""
+    jobs = study.predictions.scored_by(experiment)
+    if any(is_other(rule, of, look) for rule, of in jobs):
+        return False
+    trained = [of for rule, of in jobs if rule == "train" and not is_there(rule, of)]
+    # where a training was begun for other settings, its former model is gone
+    plans = [asked_by_name("plan", *of.items()) for of in trained]
+    scores = asked_by_name("evaluate", ("experiment", experiment))
+    return scores is None or not any(plan and made_at(plan) > made_at(scores) for plan in plans)
+
+
+def is_other(rule, of, look):
+    """Tell whether what a job has made is there, and is not what it would make now."""
+    asked = asked_by_name(rule, *of.items())
+    return asked is not None and look.stale_because(asked) is not None
 
 
 def scored_experiments():

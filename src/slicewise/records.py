@@ -616,6 +616,12 @@ class Look:
         return self._read.get(path)
 
 
+def made_at(asked: Asked) -> int:
+    """Return when the files of a job were made, in milliseconds since 1970, by their record."""
+    record = read_record(record_path(asked.outputs[0]))
+    return 0 if record is None else int(record["made"])
+
+
 def _changed(path: Path) -> int:
     return [0, *_stamp(str(path))][-1]
 

@@ -124,6 +124,14 @@ def test_the_end_of_a_part_says_what_is_not_of_now(workflow):
     assert said.count("report.html (as it was: not made again yet)") == 2
     assert "index.html (as it was" in said and "not scored yet" not in said
     assert "as it was" not in workflow.snakemake()
+    # what is to be trained anew has no scores of now, though nothing of it was asked for
+    workflow.change("experiments.plain.training.epochs", 3)
+    workflow.change("evaluation", {"tolerance_mm": 5})
+    said = workflow.snakemake("results/tiny/rich/report.html").split("Mean Dice per patient")[1]
+    assert re.search(r"^  plain  not scored yet", said, re.M)
+    assert re.search(r"^  rich   0\.\d", said, re.M)
+    assert "rich/report.html\n" in said, "which was made"
+    assert all(f"{page}.html (as it was" in said for page in ("comparison", "index"))
 
 
 def test_a_dry_run_ends_with_stages_and_reasons(workflow):

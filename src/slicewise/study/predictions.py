@@ -30,6 +30,19 @@ class Predictions(Part):
         """Return the cases of one shard of a prediction."""
         return self.shards_of(experiment)[shard]
 
+    def scored_by(self, experiment: str) -> list[tuple[str, dict[str, str]]]:
+        """Return the jobs that the scores of an experiment follow from: rule and wildcards."""
+        own = {"experiment": experiment}
+        trained = [
+            each
+            for member in self.settings.members_of(experiment)
+            for fold in self.study.folds
+            for each in self.study.trainings.led_to(member, fold)
+        ]
+        mixed = ("weights", "mix") if experiment in self.settings.ensembles else ()
+        predicted = [("predict", {**own, "shard": shard}) for shard in self.shards_of(experiment)]
+        return [*trained, *((rule, own) for rule in mixed), *predicted, ("evaluate", own)]
+
     def told(self, experiment: str, shard: str) -> jobs.Predict:
         """Return what a job of a prediction is told."""
         cases = self.cases_of(experiment, shard)
