@@ -261,6 +261,30 @@ def test_a_damaged_slice_is_named_once(tmp_path: Path, write_series) -> None:
     assert len(found.failures) <= 1
 
 
+@pytest.mark.parametrize("left", [0, 300])
+def test_slices_that_a_copy_left_empty_or_cut_at_the_end_are_damaged(
+    tmp_path: Path, write_series, left: int
+) -> None:
+    """Nothing else tells that a series whose last slices are lost went on."""
+    folder = tmp_path / "CT7"
+    write_series(folder, 8)
+    for path in sorted(folder.iterdir())[-3:]:
+        path.write_bytes(path.read_bytes()[:left])
+    (failure,) = find_scans([folder]).failures
+    assert "3 DICOM files are cut short or damaged" in failure
+    if not left:
+        for path in sorted(folder.iterdir())[-3:]:
+            path.rename(path.with_suffix(".dcm")).write_bytes(b"overwritten" * 100)
+        (failure,) = find_scans([folder]).failures
+        assert "3 DICOM files are cut short or damaged" in failure
+    # what is called otherwise is no slice
+    for path in sorted(folder.iterdir())[-3:]:
+        path.unlink()
+    (folder / "finished").touch()
+    found = find_scans([folder])
+    assert len(found.scans) == 1 and not found.failures and not found.aside
+
+
 def test_a_table_names_scans(tmp_path: Path, write_series) -> None:
     volume(tmp_path / "x" / "ct.nii.gz")
     write_series(tmp_path / "d", 4, edit=of_patient("PLANTED-1"))

@@ -18,6 +18,7 @@ from types import SimpleNamespace
 import numpy as np
 import pydicom
 import pytest
+from pynetdicom import AE, evt
 
 from slicewise.cli import main
 from slicewise.errors import SlicewiseError
@@ -25,6 +26,7 @@ from slicewise.files import write_text
 from slicewise.segmenting.export import export
 from slicewise.segmenting.models import choose
 from slicewise.services.node import Manner, Node, Peer
+from slicewise.volumes.dicom.write_seg import write_seg
 from tests.scans import PLANTED, SECRETS, UID
 from tests.segmenting.made import experiment, hounsfield
 
@@ -182,6 +184,43 @@ def test_what_cannot_be_sent_waits(model, study, tmp_path):
     assert node.stop() == 0
 
 
+def test_what_an_archive_refuses_holds_up_nobody_else(tmp_path, write_series):
+    """An archive that does not know a patient never takes his, and one may have some already."""
+    answers = {"p1": 0xA900, "p2": 0x0111}
+    taken = []
+
+    def store(event):
+        taken.append(str(event.dataset.PatientID))
+        return answers.get(taken[-1], 0)
+
+    archive = AE("PACS")
+    archive.add_supported_context(pydicom.uid.SegmentationStorage)
+    served = archive.start_server(
+        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, store)]
+    )
+    said = []
+    peer = Peer("PACS", "127.0.0.1", served.server_address[1])
+    node = Node(None, tmp_path / "node", Manner(peer=peer), said.append)
+    mask = np.zeros((12, 16, 5), np.uint8)
+    mask[3:6, 3:6, 2] = 1
+    for patient in ("p0", "p1", "p2", "p3"):
+
+        def of_patient(header: pydicom.Dataset, k: int, patient=patient) -> None:
+            header.PatientID = patient
+
+        write_series(tmp_path / patient, edit=of_patient)
+        images = sorted((tmp_path / patient).iterdir())
+        write_seg(tmp_path / "node" / "outgoing" / f"{patient}.dcm", images, mask, {"liver": 1})
+    try:
+        node.step()
+    finally:
+        served.shutdown()
+    assert taken == ["p0", "p1", "p2", "p3"]
+    assert [path.name for path in (tmp_path / "node" / "outgoing").iterdir()] == ["p1.dcm"]
+    (line,) = said
+    assert "PACS: 1 of 4 segmentations refused (p1.dcm, status A900); it is tried again" in line
+
+
 def test_a_study_that_cannot_be_segmented_is_kept_with_the_reason(model, write_series, tmp_path):
     def as_mr(header: pydicom.Dataset, k: int) -> None:
         header.Modality = "MR"
@@ -205,7 +244,7 @@ def imitate(monkeypatch, makes: bool) -> None:
 
     def found(places):
         (image,) = places[0].glob("*.dcm")
-        return SimpleNamespace(scans=[image.stem], failures=[])
+        return SimpleNamespace(scans=[image.stem], failures=[], aside=[])
 
     def segmented(scans, order, say, quiet):
         if not makes:

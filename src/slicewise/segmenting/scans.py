@@ -23,7 +23,9 @@ from slicewise.volumes.dicom.entries import entry_of, read_entry
 from slicewise.volumes.dicom.index import (
     DAMAGED,
     IMAGE,
+    NONE,
     Entry,
+    damaged_in,
     keep,
     place_of,
     read_index,
@@ -373,7 +375,7 @@ def _add_series(
             search.scans.append(Scan(own, (root,), tuple(paths), dicom=True))
         else:
             search.scans.append(Scan(own, tuple(root / path for path in paths), dicom=True))
-    damaged = sum(entry.kind == DAMAGED for entry in entries.values())
+    damaged = len(damaged_in(entries))
     if damaged:
         search.failures.append(
             f"{root}: {plural(damaged, 'DICOM file is', 'DICOM files are')} cut short or damaged; "
@@ -416,7 +418,7 @@ def _left_aside(entries: Mapping[str, Entry], small: int, copies: int) -> str:
     aside = Counter(
         entry.kind if entry.kind != IMAGE else "image of no series"
         for entry in entries.values()
-        if entry.kind != DAMAGED and not entry.kind.startswith("file that is no")
+        if entry.kind != DAMAGED and not entry.kind.startswith(NONE)
         if entry.kind != IMAGE or not entry.series
     )
     aside["series of a few images"] = small

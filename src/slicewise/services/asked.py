@@ -99,7 +99,7 @@ def _answer(
     _check(found, wanted)
     output = Output(path.parent / "made")
     order = Order(asked.chosen, output, asked.offset, asked.batch)
-    lines: list[str] = []
+    lines = [*found.aside]
     quiet = Progress(len(found.scans), io.StringIO())
     outcome = segment_scans(found.scans, order, lines.append, quiet)
     for line in lines:

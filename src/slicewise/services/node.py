@@ -15,7 +15,7 @@ import io
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,7 +36,7 @@ from slicewise.segmenting.progress import Progress
 from slicewise.segmenting.run import Order, segment_scans
 from slicewise.segmenting.scans import are_localizers, find_scans
 from slicewise.services.asked import Asked
-from slicewise.wording import plural
+from slicewise.wording import plural, some
 
 TAKEN = (CTImageStorage, EnhancedCTImageStorage, MRImageStorage, EnhancedMRImageStorage)
 PLAIN = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"]
@@ -50,10 +50,14 @@ SYNTAXES = [
     "1.2.840.10008.1.2.4.90",  # JPEG 2000, lossless
 ]
 SUCCESS = 0x0000
+DUPLICATE = 0x0111
+"""The peer has it already: UIDs of segmentations follow from what they hold."""
 OUT_OF_RESOURCES = 0xA700
 CANNOT_UNDERSTAND = 0xC000
 WARNING = 0xB
 """First digit of a status that says what was changed, and that it was taken."""
+SHOWN = 3
+"""Files that are named at once."""
 ROOM = 1_000_000_000
 """Bytes of the disk that stay free."""
 LONGEST = 300.0
@@ -277,6 +281,8 @@ class Node:
             return
         try:
             found = find_scans([place])
+            for line in found.aside:
+                self._say(place)(line)
             order = Order(self.asked.chosen, Output(made), self.asked.offset, self.asked.batch)
             quiet = Progress(len(found.scans), io.StringIO())
             outcome = segment_scans(found.scans, order, self._say(place), quiet)
@@ -340,8 +346,11 @@ def _batch(place: Path) -> str:
     return f"{place.name}-{_digest(' '.join(images))[:8]}"
 
 
-def _sent(paths: Iterable[Path], manner: Manner) -> str | None:
-    """Send files, and delete each that was taken; return what went wrong."""
+def _sent(paths: Sequence[Path], manner: Manner) -> str | None:
+    """Send files, and delete each that was taken; return what went wrong.
+
+    One that is refused, perhaps for ever, holds up no other.
+    """
     assert manner.peer is not None
     peer = manner.peer
     entity = AE(ae_title=manner.title)
@@ -349,16 +358,22 @@ def _sent(paths: Iterable[Path], manner: Manner) -> str | None:
     association = entity.associate(peer.host, peer.port, ae_title=peer.title)
     if not association.is_established:
         return "it does not answer, or does not take segmentations from this node"
+    refused = []
     try:
         for path in paths:
             status = association.send_c_store(path).get("Status")
             if status is None:
                 return "the connection broke"
-            if status != SUCCESS and status >> 12 != WARNING:
-                return f"a segmentation was refused (status {status:04X})"
-            path.unlink()
+            if status in (SUCCESS, DUPLICATE) or status >> 12 == WARNING:
+                path.unlink()
+            else:
+                refused.append(f"{path.name}, status {status:04X}")
     except (ValueError, RuntimeError):  # pynetdicom's, where the peer takes no such object
         return "it does not take segmentations"
     finally:
         association.release()
-    return None
+    if not refused:
+        return None
+    return (
+        f"{len(refused)} of {plural(len(paths), 'segmentation')} refused ({some(refused, SHOWN)})"
+    )

@@ -135,6 +135,28 @@ def test_it_belongs_to_patient_and_series(tmp_path: Path, write_series) -> None:
     assert (second.SegmentLabel, first.SegmentAlgorithmType) == ("tumour of liver", "AUTOMATIC")
 
 
+@pytest.mark.parametrize(
+    ("label", "kind", "meaning"),
+    [
+        ("hippocampus", "Anatomical Structure", "Hippocampus"),
+        ("tumor", "Morphologically Abnormal Structure", "Tumor"),
+        # a direction and a side, which are codes, too; and what nobody knows
+        *((each, "Anatomical Structure", "Anatomical Structure") for each in ("anterior", "left")),
+        ("kidney_2", "Anatomical Structure", "Kidney"),
+        ("unheard of", "Anatomical Structure", "Anatomical Structure"),
+    ],
+)
+def test_a_label_has_the_code_of_a_structure_alone(
+    tmp_path: Path, write_series, label: str, kind: str, meaning: str
+) -> None:
+    write_series(tmp_path / "ct", 5)
+    paths = sorted((tmp_path / "ct").iterdir())
+    write_seg(tmp_path / "seg", paths, painted(), {label: 1})
+    (segment,) = pydicom.dcmread(tmp_path / "seg").SegmentSequence
+    assert segment.SegmentedPropertyCategoryCodeSequence[0].CodeMeaning == kind
+    assert segment.SegmentedPropertyTypeCodeSequence[0].CodeMeaning == meaning
+
+
 def test_nothing_found_is_a_segmentation_too(tmp_path: Path, write_series) -> None:
     folder = tmp_path / "ct"
     write_series(folder, 5, edit=of_patient("PLANTED-1"))

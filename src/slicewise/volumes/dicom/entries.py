@@ -19,7 +19,7 @@ from slicewise.volumes.dicom import multiframe, scouts
 from slicewise.volumes.dicom.annotations import KINDS
 from slicewise.volumes.dicom.headers import numbers, value_of, whole
 from slicewise.volumes.dicom.imaged import items_of, texts_of
-from slicewise.volumes.dicom.index import DAMAGED, IMAGE, NONE, Entry
+from slicewise.volumes.dicom.index import DAMAGED, EMPTY, IMAGE, NONE, Entry
 from slicewise.volumes.dicom.parse import parse
 from slicewise.volumes.dicom.source import UID
 
@@ -45,6 +45,8 @@ IDENTITY = [
     *("StudyID", "StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate"),
 ]
 """What a folder may be called by, so that its name must not be shown."""
+IMAGES = "Image Storage"
+"""How the names of all classes of images end."""
 DRAWN_ON = [multiframe.SHARED, multiframe.PER_FRAME]
 NOBODY = {"patient", "anonymous", "anonymized", "anonymised", "anon"}
 """What names say that are nobody's."""
@@ -86,6 +88,8 @@ def entry_of(opened: Callable[[], BinaryIO], folder: str) -> Entry:
     try:
         with opened() as stream:
             start = stream.read(132)
+            if not start:
+                return Entry(EMPTY)
             if start[128:] != b"DICM" and start[:2] not in (b"\x08\x00", b"\x02\x00"):
                 return Entry(NONE)
             stream.seek(0)
@@ -114,6 +118,9 @@ def _entry(opened: Callable[[], BinaryIO], header: pydicom.Dataset, folder: str)
     if kind:
         referred = _referred(opened, header)
     elif not value_of(header, "Rows") or not value_of(header, "Columns"):
+        # what ends before it says anything is cut short, too
+        if _is_image(header) or not len(header):
+            return Entry(DAMAGED)
         kind = scouts.what_else(header) or "file without an image"
     frames = texts_of(items_of(header, "ReferencedFrameOfReferenceSequence"), "FrameOfReferenceUID")
     frame = next(iter(frames), "") or str(value_of(header, "FrameOfReferenceUID") or "")
@@ -131,6 +138,11 @@ def _entry(opened: Callable[[], BinaryIO], header: pydicom.Dataset, folder: str)
         telling=_tells(folder, header),
         once=_once(header),
     )
+
+
+def _is_image(header: pydicom.Dataset) -> bool:
+    """Tell whether a file is of a class of images: one without rows ends within its header."""
+    return pydicom.uid.UID(str(value_of(header, "SOPClassUID") or "")).name.endswith(IMAGES)
 
 
 def _once(header: pydicom.Dataset) -> str:

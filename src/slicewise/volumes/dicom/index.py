@@ -8,6 +8,7 @@ any time. It holds hashes in place of UIDs and of patients' IDs.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import astuple, dataclass
@@ -16,14 +17,15 @@ from stat import S_ISREG
 from typing import Any
 
 from slicewise.files import digest, keep_json, read_json
-from slicewise.volumes.formats import LITTER
+from slicewise.volumes.formats import DICOM_SUFFIXES, LITTER
 
-FORM = 1
+FORM = 2
 """Of what is kept; another one is not read."""
 IMAGE = "image"
 SEG = "SEG"
 RTSTRUCT = "RTSTRUCT"
 NONE = "file that is no DICOM"
+EMPTY = f"{NONE}, as it is empty"
 DAMAGED = "damaged file"
 
 
@@ -61,6 +63,31 @@ class Entry:
     on_instances: tuple[str, ...] = ()
     telling: bool = False
     once: str = ""
+
+
+def damaged_in(entries: Mapping[str, Entry]) -> list[str]:
+    """Return the files of DICOM that are cut short, empty or overwritten.
+
+    Empty ones are called as images beside them are. A copy that was broken off, or for which there
+    was no room, leaves such slices at the end of a series: nothing else tells that it goes on.
+    """
+    called = {_form_of(path) for path, entry in entries.items() if entry.kind == IMAGE}
+    return [
+        path
+        for path, entry in entries.items()
+        if entry.kind == DAMAGED
+        or (entry.kind == EMPTY and _form_of(path) in called)
+        or (entry.kind == NONE and path.lower().endswith(tuple(DICOM_SUFFIXES)))
+    ]
+
+
+def _form_of(path: str) -> tuple[str, str]:
+    """Return the folder of a file, and what its name ends with, or else is but for its numbers."""
+    folder, _, name = path.rpartition("/")
+    ending = name.rpartition(".")[2] if "." in name else ""
+    if ending and not ending.isdigit():
+        return folder, ending.lower()
+    return folder, re.sub("[0-9a-f]{16,}|[0-9]+", "#", name)
 
 
 def top_of(path: str) -> str:

@@ -87,8 +87,7 @@ def _segmentation(
         SegmentDescription(
             segment_number=number,
             segment_label=label[:64],
-            segmented_property_category=codes.SCT.AnatomicalStructure,
-            segmented_property_type=_code(label, codes),
+            **_coded(label, codes),
             algorithm_type="AUTOMATIC",
             algorithm_identification=algorithm,
         )
@@ -111,10 +110,18 @@ def _segmentation(
     )
 
 
-def _code(label: str, codes: Any) -> Any:
-    """Return the code of SNOMED CT that a label is the name of, or that of any structure."""
+def _coded(label: str, codes: Any) -> dict[str, Any]:
+    """Return what a label is by SNOMED CT, if it is called by the name of a structure.
+
+    A direction or side, as `anterior`, is a code, too, and no structure.
+    """
     name = "".join(word.capitalize() for word in re.split(r"[^A-Za-z]+", label))
-    try:
-        return getattr(codes.SCT, name)
-    except AttributeError:
-        return codes.SCT.AnatomicalStructure
+    own = getattr(codes.SCT, name, None)
+    kind = codes.SCT.AnatomicalStructure
+    code = kind
+    if own is not None and own in codes.cid7192.concepts.values():
+        code = own
+    elif own is not None and own in codes.cid7194.concepts.values():
+        kind = codes.SCT.MorphologicallyAbnormalStructure
+        code = own
+    return {"segmented_property_category": kind, "segmented_property_type": code}
