@@ -13,7 +13,9 @@ import pytest
 from slicewise.config import Content
 from slicewise.report.segmented import (
     SCROLLED,
+    Origin,
     SegmentedScan,
+    by_models,
     drawn_scan,
     scan_overlay,
     scan_views,
@@ -86,6 +88,25 @@ def test_of_many_scans_the_first_can_be_scrolled() -> None:
     page = scans_page([scan(f"s{k:02d}", k / 100, views) for k in range(SCROLLED + 3)], "m", [])
     assert page.count('<script type="application/json">') == SCROLLED
     assert page.count('class="case card"') == SCROLLED + 3
+
+
+def test_masks_of_several_models_are_told_apart() -> None:
+    """Scans that were added later, by another model or by one that was trained anew meanwhile."""
+
+    def by(name: str, model: str, weights: str) -> SegmentedScan:
+        origin = Origin(image=name, offset=0, model=model, weights=[weights])
+        return scan(name, 0.1).model_copy(update={"origin": origin})
+
+    old = [by(name, "ct/a", "0123456789") for name in ("s1", "s2")]
+    assert by_models(old) == [] and "Of several models" not in scans_page(old, "ct/a", [])
+    other = [*old, by("s3", "ct/b", "abcdefghij")]
+    assert by_models(other) == ["ct/a: 2 masks (s1, s2)", "ct/b: 1 mask (s3)"]
+    assert "is not of one model: ct/a: 2 masks (s1, s2); ct/b" in scans_page(other, "ct/b", [])
+    anew = [*old, by("s3", "ct/a", "abcdefghij")]
+    assert by_models(anew) == [
+        "ct/a (weights 01234567): 2 masks (s1, s2)",
+        "ct/a (weights abcdefgh): 1 mask (s3)",
+    ]
 
 
 def test_a_page_without_a_scan_says_what_failed() -> None:

@@ -17,6 +17,7 @@ from slicewise.report.viewer import Frame, ShownCase, View, plane_views
 from slicewise.report.window import display_window
 from slicewise.stored import Form, Loose, Name
 from slicewise.volumes.volume import Volume
+from slicewise.wording import plural, some
 
 FRAMES = 24
 SCROLLED = 30
@@ -24,6 +25,8 @@ SCROLLED = 30
 
 Of the others it has one slice of each plane, or it would be too heavy to open.
 """
+NAMED = 3
+"""Scans that are named at once."""
 EXPECTED = ("expected_dice", "expected_low", "expected_high")
 HEADER = (
     *("scan", "label", "ml", "pieces", *EXPECTED),
@@ -224,7 +227,25 @@ def scans_page(scans: Sequence[SegmentedScan], model: str, failures: Sequence[st
         several=any(label["agreement"] is not None for scan in ordered for label in scan.labels),
         scrolled=min(len(ordered), SCROLLED),
         failures=failures,
+        models=by_models(ordered),
     )
+
+
+def by_models(scans: Sequence[SegmentedScan]) -> list[str]:
+    """Say which masks are of which models, where they are of several; nothing where of one."""
+    of: dict[tuple[str, ...], list[str]] = {}
+    for scan in scans:
+        if scan.origin is not None:
+            of.setdefault((scan.origin.model, *scan.origin.weights), []).append(scan.scan)
+    if len(of) < 2:
+        return []
+    called = [model for model, *_ in of]
+    return [
+        # the same name stands for other weights where a model was trained anew
+        f"{model}{f' (weights {weights[0][:8]})' * (called.count(model) > 1)}: "
+        f"{plural(len(names), 'mask')} ({some(sorted(names), NAMED)})"
+        for (model, *weights), names in of.items()
+    ]
 
 
 def _shown(scan: SegmentedScan, scrolled: bool) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from slicewise.files import sha256, write_text
 from slicewise.report.segmented import (
     SEGMENTED,
     SegmentedScan,
+    by_models,
     most_suspicious,
     scans_page,
     scans_table,
@@ -90,6 +91,14 @@ class Output:
 def read_scans(paths: Iterable[str]) -> list[SegmentedScan]:
     """Read what is known of the scans of some shards."""
     return [scan for path in paths for scan in read_typed(path, SCANS)]
+
+
+def told_of_models(output: Output) -> str:
+    """Say which masks are of which model, where they are of several; empty where of one."""
+    several = by_models(output.finished())
+    return f"{output.folder}: it holds masks of several models: {'; '.join(several)}" * bool(
+        several
+    )
 
 
 def write_pages(
