@@ -54,6 +54,9 @@ def test_it_is_stored_as_it_was_read(tmp_path: Path) -> None:
 
 def test_keys_that_say_nothing_are_left_out(tmp_path: Path) -> None:
     record = RunRecord.read(stored(tmp_path), "restore it")
+    assert record.register_ is not None
+    swept = record.updated(register_=record.register_.updated(chosen="a sweep chose it"))
+    assert swept.dumped()["register"]["chosen"] == "a sweep chose it"
     plain = record.updated(children=None, register_=None, superseded_by=None, ended=None)
     assert "ended" in plain.dumped()
     assert not {"children", "register", "superseded_by"} & set(plain.dumped())

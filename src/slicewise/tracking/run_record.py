@@ -103,7 +103,8 @@ class Registration(Stored):
     name: Name
     patients: Name
     since: Count
-    chosen: str = ""
+    # left out where it says nothing, as records of earlier versions have none
+    chosen: Annotated[str, Field(exclude_if=lambda text: not text)] = ""
 
 
 class RunRecord(Stored):
