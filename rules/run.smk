@@ -258,10 +258,10 @@ def put_back_plans(name, wildcards):
         jobs += part.led_to(*at)
     elif name == "independent":
         jobs.append(("plan", dict(wildcards.items())))
-    for rule in PUT_BACK:
+    for made_by in PUT_BACK:
         for each, of in jobs:
-            if each == rule and named_here(rule):
-                is_stale(rule, *of.items())
+            if each == made_by and named_here(made_by):
+                is_stale(made_by, *of.items())
 
 
 def is_all_there(asked):
