@@ -189,7 +189,7 @@ def look_before(maker):
         why = stale_because(NAMES[maker.name], made, asked)
         log = log_of(maker.name, wildcards)
         failed = has_failed(log)
-        there = all(map(os.path.exists, outputs))
+        there = is_all_there(asked)
         if not why and failed and there:
             # its record was given back, as what was there still is: what made it due may have been
             # taken back, and Snakemake has noted the job that failed

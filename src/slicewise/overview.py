@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from slicewise.errors import SlicewiseError
 from slicewise.records import OUTDATED, SCORES, scores_are_current
 from slicewise.stored import SUMMARY, read_stored
-from slicewise.wording import INTERVAL_OF
+from slicewise.wording import INTERVAL_OF, of_results
 
 NOT_SO = "not scored yet (the scores that lie there are of other settings, masks or code)"
 SHOWN = 4
@@ -55,7 +54,7 @@ def lines(
     if data.is_file():
         said.append(f"  every case, and which stand out: {_page(data, stale)}")
     root = results.parent
-    of_root = "" if root == Path("results") else f" --results {shlex.quote(str(root))}"
+    of_root = of_results(root)
     said.append(f"  every run in MLflow: slicewise ui{of_root}")
     if pending:
         runs = "1 run" if pending == 1 else f"{pending} runs"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 INTERVAL_OF = 3
 """Patients below which no interval is said, as two tell nothing of others."""
@@ -58,3 +60,14 @@ def some(items: Sequence[str], shown: int, between: str = ", ", of: str = "") ->
     if left <= 0:
         return listed
     return f"{listed} and {left} more {of}".rstrip()
+
+
+def of_results(results: Path) -> str:
+    """Return what a command of slicewise is told behind its name of where results lie.
+
+    Examples
+    --------
+    >>> of_results(Path("results")), of_results(Path("my results"))
+    ('', " --results 'my results'")
+    """
+    return "" if results == Path("results") else f" --results {shlex.quote(str(results))}"

@@ -303,7 +303,9 @@ def _check_folds(
     """
     wanted = {record.folds for record in trainings}
     alone = len(files) == 1 and place.name in (files[0].name, files[0].parent.name)
-    if trainings and not alone and wanted != {len(files)}:
+    if alone or not trainings:
+        return
+    if wanted != {len(files)}:
         told = " or ".join(map(str, sorted(wanted)))
         raise SlicewiseError(
             f"{name}: it has models of {len(files)} folds, and its trainings tell of {told}; let "
@@ -312,9 +314,9 @@ def _check_folds(
     first, *others = [
         {"experiment": each.experiment, "recipe": each.recipe, "content": each.content}
         for each in trainings
-    ] or [{}]
+    ]
     for number, other in enumerate(others, start=1):
-        if not alone and (changed := differences(first, other)):
+        if changed := differences(first, other):
             raise SlicewiseError(
                 f"{name}: fold 0 and fold {number} were trained by different settings "
                 f"({some(changed, SHOWN)}); let snakemake finish them, or name one fold"

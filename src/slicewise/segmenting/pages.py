@@ -96,9 +96,9 @@ def read_scans(paths: Iterable[str]) -> list[SegmentedScan]:
 def told_of_models(output: Output) -> str:
     """Say which masks are of which model, where they are of several; empty where of one."""
     several = by_models(output.finished())
-    return f"{output.folder}: it holds masks of several models: {'; '.join(several)}" * bool(
-        several
-    )
+    if not several:
+        return ""
+    return f"{output.folder}: it holds masks of several models: {'; '.join(several)}"
 
 
 def write_pages(

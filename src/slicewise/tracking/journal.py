@@ -17,7 +17,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import shlex
 import socket
 import time
 import uuid
@@ -43,7 +42,7 @@ from slicewise.tracking.run_record import (
     Status,
 )
 from slicewise.tracking.secrets import redact, redact_value
-from slicewise.wording import plural
+from slicewise.wording import of_results, plural
 
 _log = logging.getLogger(__name__)
 
@@ -440,10 +439,9 @@ def not_tracked(results: Path, store: Path) -> str:
     noted = len(all_runs(results))
     if not noted:
         return f"{store}: no run is tracked yet; run snakemake first"
-    of_root = "" if results == Path("results") else f" --results {shlex.quote(str(results))}"
     return (
         f"{store}: it is not there any more, and {plural(noted, 'run')} can be sent anew from what "
-        f"lies beside the results; run slicewise sync{of_root}"
+        f"lies beside the results; run slicewise sync{of_results(results)}"
     )
 
 
