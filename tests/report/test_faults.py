@@ -152,6 +152,22 @@ def test_an_organ_that_was_taken_for_another_is_named() -> None:
     )
 
 
+def test_to_each_side_a_fault_is_of_another_kind() -> None:
+    truth = spoilt.liver().astype(np.uint8)
+    spacing = spoilt.organs()[2]
+    axes = [np.roll(truth, by, 2) for by in (1, -1)]
+    (head,), (feet,) = (find_faults(truth, guess, spacing, LABELS) for guess in axes)
+    assert (head.kind, feet.kind) == ("moved towards the head", "moved towards the feet")
+    more, fewer = truth.copy(), truth.copy()
+    top = int(np.flatnonzero(truth.any(axis=(0, 1)))[-1])
+    more[:, :, top + 1 : top + 3] = truth[:, :, top - 3, None]
+    fewer[:, :, top - 3 :] = 0
+    late = {fault.kind for fault in find_faults(truth, more, spacing, LABELS)}
+    early = {fault.kind for fault in find_faults(truth, fewer, spacing, LABELS)}
+    assert "ends late towards the head" in late
+    assert early == {"ends early towards the head"}
+
+
 def test_dice_is_that_of_the_definition() -> None:
     one, two = np.random.default_rng(0).random((2, 5, 6, 7)) < 0.4
     assert dice_of(one, two) == pytest.approx(2 * (one & two).sum() / (one.sum() + two.sum()))

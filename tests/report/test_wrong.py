@@ -8,18 +8,45 @@ from tests import masks
 from tests.masks import HIT, NOTHING, WRONG
 from tests.pages import measured, pieces, table
 
-MOVED = Fault("tumour", "moved", "it lies 1 slice too far towards the head", 0.1)
+MOVED = Fault("tumour", "moved head", "it lies 1 slice too far towards the head", 0.1)
 
 
 def test_the_gravest_is_named_with_how_many_are_like_it() -> None:
     rows = masks.scored({"a": [(HIT, HIT)], "b": [(HIT, HIT + WRONG)], "c": [(HIT, HIT)]})
     assert wrong(rows) == ["In b, an island that touches no tumour was predicted, 4.0 ml."]
-    worse = Fault("tumour", "moved", "it lies 3 slices too far towards the head", 0.4)
+    worse = Fault("tumour", "moved head", "it lies 3 slices too far towards the head", 0.4)
     seen = {"a": [MOVED], "c": [worse]}
     assert wrong(rows, seen)[0] == (
         "In c (and at least 1 more of 3 cases), it lies 3 slices too far towards the head."
     )
     assert wrong(rows, seen | {"b": []})[0].startswith("In c (and 1 more of 3 cases), it lies 3")
+
+
+def test_what_is_wrong_with_another_label_or_side_is_not_counted_as_alike() -> None:
+    spleen = 2 * HIT
+    both = masks.scored(
+        {
+            "a": [(HIT, NOTHING)],
+            "b": [(HIT, HIT)],
+            "c": [(spleen, NOTHING)],
+            "d": [(spleen + 2 * WRONG, NOTHING)],
+            "e": [(HIT + 2 * WRONG, NOTHING)],
+        },
+        labels=("tumour", "spleen"),
+    )
+    # scores are of all cases, whoever was looked at
+    assert wrong(both) == [
+        "In d (and 2 more of 5 cases), nothing was predicted as spleen, of which there are 12.0 "
+        "ml; so it is with tumour in 2 cases."
+    ]
+    one = masks.scored({"a": [(HIT + 2 * WRONG, NOTHING)]}, labels=("tumour", "spleen"))
+    seen = {"a": [MOVED, Fault("spleen", "moved feet", "spleen lies too far down", 0.2)]}
+    assert wrong(one, seen) == [
+        "It lies 1 slice too far towards the head.",
+        "Spleen lies too far down.",
+    ]
+    holes = [Fault(label, "hole", f"a hole is in {label}", 1.0) for label in ("tumour", "spleen")]
+    assert wrong(one, {"a": holes}) == ["A hole is in tumour; so it is with spleen."]
 
 
 def test_an_outline_that_is_too_wide_or_too_narrow_is_told_apart() -> None:

@@ -53,7 +53,8 @@ class Fault:
     label : str
         Its name.
     kind : str
-        ``most``, ``other``, ``mirrored``, ``moved``, ``hanging``, ``hole`` or ``ends``.
+        Begins with ``most``, ``other``, ``mirrored``, ``moved``, ``hanging``, ``hole`` or
+        ``ends``, and tells the side where there are several.
     sentence : str
         Of the case, without a full stop, not beginning with a capital letter.
     weight : float
@@ -178,7 +179,7 @@ def _mirrored(pair: _Pair) -> Iterator[Fault]:
         ends = ENDS[axis]
         yield Fault(
             pair.label,
-            "mirrored",
+            f"mirrored {ends[0]} for {ends[1]}",
             f"the prediction of {pair.label} lies mirrored, {ends[0]} for {ends[1]}: mirrored "
             f"back, its Dice is {number(after[axis])} and not {number(before)}",
             float(after[axis] - before),
@@ -200,7 +201,7 @@ def _moved(pair: _Pair) -> Iterator[Fault]:
         side = ENDS[axis][int(by > 0)]
         yield Fault(
             pair.label,
-            "moved",
+            f"moved towards the {side}",
             f"the prediction of {pair.label} lies {steps} "
             f"({number(abs(by) * pair.spacing[axis], 1)} mm) too far towards the {side}: moved "
             f"back, its Dice is {number(after)} and not {number(before)}",
@@ -303,7 +304,8 @@ def _ends(pair: _Pair, body: np.ndarray) -> Iterator[Fault]:
         slices = f"{plural(len(many or few), 'slice')} ({millilitres(ml)})"
         said = f"goes on for {slices} too many" if many else f"ends {slices} too early"
         sentence = f"the prediction of {pair.label} {said} towards the {side}"
-        yield Fault(pair.label, f"ends towards the {side}", sentence, ml)
+        kind = f"ends {'late' if many else 'early'} towards the {side}"
+        yield Fault(pair.label, kind, sentence, ml)
 
 
 def _beyond(inside: np.ndarray, area: np.ndarray) -> list[int]:

@@ -1,6 +1,7 @@
 """What is wrong with predictions, in sentences: by the scores of all cases, and by a look at some.
 
-The gravest case of each kind is named, and how many are like it.
+The gravest case of each kind is named, how many are like it with the same label, and what other
+labels are.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import pandas as pd
 
 from slicewise.report.faults import FAR_MM, NOTABLE_ML, Fault
 from slicewise.report.render import millilitres, number, usable
+from slicewise.wording import plural, some
 
 Seen = Mapping[str, Sequence[Fault]]
 """By case that was looked at, what is wrong with it."""
@@ -23,7 +25,9 @@ TIGHT = 0.9
 APART = 0.1
 """Of what is wrong, up to which pieces that lie apart are no matter."""
 KINDS = ("nothing", "elsewhere", "most", "other", "mirrored", "moved", "hanging", "islands")
-"""The gravest first; what is not named comes after them."""
+"""How kinds begin, the gravest first; what is not named comes after them."""
+SHOWN = 3
+"""Further labels that a sentence names."""
 
 
 def wrong(scored: pd.DataFrame, seen: Seen | None = None) -> list[str]:
@@ -44,28 +48,42 @@ def wrong(scored: pd.DataFrame, seen: Seen | None = None) -> list[str]:
     """
     seen = seen or {}
     cases = scored["case"].astype(str).unique()
-    faults: dict[str, dict[str, Fault]] = {}
+    faults: dict[str, list[tuple[str, Fault]]] = {}
+    of_all = set()  # the kinds that scores tell, which are of all cases
     for case, rows in scored.groupby(scored["case"].astype(str), sort=False):
         by_scores = [fault for row in rows.to_dict("records") for fault in _of_row(row)]
+        of_all |= {fault.kind for fault in by_scores}
         for fault in (*by_scores, *seen.get(str(case), ())):
-            worst = faults.setdefault(fault.kind, {})
-            if str(case) not in worst or worst[str(case)].weight < fault.weight:
-                worst[str(case)] = fault
+            faults.setdefault(fault.kind, []).append((str(case), fault))
     if not scored["predicted_ml"].gt(0).any():
         faults.pop("nothing", None)  # that is said first of all
-    order = sorted(faults, key=lambda kind: KINDS.index(kind) if kind in KINDS else len(KINDS))
     all_seen = all(case in seen for case in cases)
-    return [_said(faults[kind], len(cases), all_seen=all_seen) for kind in order]
+    return [
+        _said(faults[kind], len(cases), all_seen=all_seen or kind in of_all)
+        for kind in sorted(faults, key=_gravity)
+    ]
 
 
-def _said(faults: Mapping[str, Fault], n: int, *, all_seen: bool) -> str:
-    """Say the gravest of several cases with the same kind of fault."""
-    case = max(faults, key=lambda each: faults[each].weight)
-    sentence = faults[case].sentence
+def _gravity(kind: str) -> int:
+    """Return where a kind stands among `KINDS`."""
+    begins = kind.split()[0]
+    return KINDS.index(begins) if begins in KINDS else len(KINDS)
+
+
+def _said(faults: Sequence[tuple[str, Fault]], n: int, *, all_seen: bool) -> str:
+    """Say the gravest of several faults of the same kind, and in how many cases others are."""
+    case, gravest = max(faults, key=lambda each: each[1].weight)
+    alike = {name for name, fault in faults if fault.label == gravest.label}
+    elsewhere = [(name, fault.label) for name, fault in faults if fault.label != gravest.label]
+    least = "" if all_seen else "at least "
+    sentence = gravest.sentence
+    if elsewhere:
+        labels = list(dict.fromkeys(label for _, label in elsewhere))
+        where = plural(len({name for name, _ in elsewhere}), "case")
+        sentence += f"; so it is with {some(labels, SHOWN)}{f' in {least}{where}' * (n > 1)}"
     if n == 1:
         return f"{sentence[0].upper()}{sentence[1:]}."
-    others = len(faults) - 1
-    least = "" if all_seen else "at least "
+    others = len(alike) - 1
     like = f" (and {least}{others} more of {n} cases)" if others else ""
     return f"In {case}{like}, {sentence}."
 
