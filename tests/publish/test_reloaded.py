@@ -61,6 +61,18 @@ def test_patients_without_a_label_need_detection(tmp_path):
     assert "they differ where it says no" in section.said[0].text
 
 
+def test_a_patient_with_and_without_a_label_is_one(tmp_path):
+    folder = experiment(tmp_path / "results" / "tiny" / "baseline")
+    metrics = pd.read_csv(folder / "metrics.tsv", sep="\t")
+    second = metrics["case"] == "b"
+    metrics.loc[second, "patient"] = "a"
+    metrics.loc[second, ["dice", "nsd", "hd95_mm"]] = np.nan
+    metrics.loc[second, "volume_ml"] = 0.0
+    write_text(folder / "metrics.tsv", metrics.to_csv(sep="\t", index=False))
+    _, rows = rows_of(folder)
+    assert any(what == "liver is absent in 1 of 5 patients: detection" for what, *_ in rows), rows
+
+
 def test_lesions_are_asked_about_where_no_label_is_named(tmp_path):
     folder = experiment(tmp_path / "results" / "tiny" / "baseline")
     assert PIECES in recommended([gather(folder)]).questions

@@ -120,7 +120,8 @@ def _by_label(one: Gathered) -> list[Row]:
 
 
 def _empty(label: str, found: dict[str, Any], is_told: bool) -> list[Row]:
-    patients = found["with_label"] + found["without_label"]
+    # of two scans one may lack it, so that those with and those without may be more than all
+    patients = found["patients"]
     if not patients or found["without_label"] / patients < MANY_EMPTY:
         return []
     what = f"{label} is absent in {found['without_label']} of {patients} patients: detection"
