@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from slicewise.evaluation.grouping import Grouping
 from slicewise.evaluation.statistics import summarise
 from slicewise.report.tables import (
     called,
@@ -52,6 +53,16 @@ def test_cases_are_worst_first_under_their_headings():
     assert [row["texts"][0] for row in shown["rows"]] == ["b", "c", "a"]
     assert len(shown["numbers"]) == len(shown["rows"][0]["numbers"])
     assert shown["numbers"][0] == "Dice"
+
+
+def test_patients_of_no_group_have_no_column_of_it():
+    both = SCORES.assign(subset=["test", "validation", "test"])
+    sites = Grouping("site", "values", {"X": ["a"], "not given": ["c"]})
+    tested, validated = case_tables(both, crossed=False, groupings=[sites])
+    assert tested["texts"] == ["Patient", "site"]
+    assert [row["texts"] for row in tested["rows"]] == [["c", "not given"], ["a", "X"]]
+    # a dash would say that their site is not known
+    assert validated["texts"] == ["Patient"]
 
 
 def test_pieces_have_a_table_where_they_were_measured():

@@ -94,11 +94,14 @@ def _table(
         for metric in shown_in("cases")
         if metric.name in rows and (tolerance_of(rows) or not metric.needs_neighbours)
     ]
+    # groups are made of the patients that the page is about: of others they say nothing
+    there = set(rows["case"])
+    own = [each for each in groupings if any(map(there.intersection, each.cases.values()))]
     return {
         "subset": subset,
         "title": f"{called(subset, crossed).capitalize()} patients",
         "patients": rows["patient"].nunique(),
-        **_sorted_rows(rows, numbers, groupings),
+        **_sorted_rows(rows, numbers, own),
     }
 
 
