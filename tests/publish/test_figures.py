@@ -13,6 +13,7 @@ from slicewise.publish.answers import internal
 from slicewise.publish.figures import figures, vector
 from slicewise.publish.gathered import gather
 from slicewise.publish.tables import results
+from slicewise.report.dots import DotRow
 from tests.published import ensemble, experiment, predicted, with_folds
 from tests.test_compare import DICE
 
@@ -130,3 +131,19 @@ def test_trainings_of_members_are_drawn_once(tmp_path):
     ]
     assert {"dice-axial", "dice-together"} <= set(names) and "dice-volume" not in names
     assert len(set(names)) == len(names)
+
+
+def test_an_interval_that_holds_the_scatter_of_seeds_is_said_to(tmp_path):
+    one = gather(experiment(tmp_path / "results" / "tiny" / "baseline"))
+    wide = replace(gather(experiment(tmp_path / "results" / "tiny" / "wide")), seeds=(1, 2))
+    repeated = replace(one, seeds=(1, 2), over_seeds=one.result.summary)
+    row = DotRow("wide - baseline", pd.Series([0.1, 0.2, 0.3], list("abc")), 0.2, 0.1, 0.3)
+
+    def caption(*every):
+        return figures(every, [row])[-1].caption
+
+    assert caption(repeated, wide).endswith("95 % percentile bootstrap interval over patients.")
+    several = replace(wide, over_seeds=wide.result.summary)
+    assert caption(repeated, several).endswith(
+        "interval over patients, widened by the scatter of seeds where both have several."
+    )

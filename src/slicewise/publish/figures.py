@@ -106,13 +106,15 @@ def figures(every: Sequence[Gathered], differences: Sequence[DotRow] = ()) -> li
 
 
 BOOTSTRAP = "its 95 % percentile bootstrap interval over patients"
+WIDENED = ", widened by the scatter of seeds where both have several"
 
 
 def _differences_said(every: Sequence[Gathered], differences: Sequence[DotRow]) -> str:
     patients = max(row.values.count() for row in differences)
     whom = _whom(every[0], patients)
     differ = f"Paired differences in Dice, of {whom} who have both{of_seeds(every)}."
-    return f"{differ} {_dots(patients)}"
+    several = sum(bool(one.over_seeds) for one in every) > 1
+    return f"{differ} {_dots(patients, WIDENED * several)}"
 
 
 def _whom(one: Gathered, count: int) -> str:
@@ -122,11 +124,11 @@ def _whom(one: Gathered, count: int) -> str:
     return whom if is_test else f"{whom} (no test patients)"
 
 
-def _dots(patients: int) -> str:
+def _dots(patients: int, more: str = "") -> str:
     """Explain dots, diamond and line; of so few there is no line, and the text says why."""
     if patients < INTERVAL_OF:
         return "A dot is a patient, the diamond their mean; of so few there is no interval."
-    return f"A dot is a patient, the diamond their mean, the line {BOOTSTRAP}."
+    return f"A dot is a patient, the diamond their mean, the line {BOOTSTRAP}{more}."
 
 
 def _of(one: Gathered) -> Iterator[Drawn]:
