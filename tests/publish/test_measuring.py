@@ -12,12 +12,12 @@ from slicewise.evaluation.statistics import summarise
 from slicewise.files import write_json, write_text
 from slicewise.publish.cards import model_card
 from slicewise.publish.gathered import gather
-from slicewise.publish.measuring import metrics, software, statistics
+from slicewise.publish.measuring import COUNTED, headline, metrics, software, statistics
 from slicewise.publish.prose import Section, sources_of
 from slicewise.publish.reloaded import recommended
 from slicewise.report.cost import Cost
 from tests.publish.test_methods import gathered, text_of
-from tests.published import experiment, known, lacking, split_as_scored
+from tests.published import experiment, known, lacking, split_as_scored, write_scores
 
 
 def test_few_patients_have_rough_intervals_and_many_have_not(tmp_path):
@@ -53,6 +53,24 @@ def test_what_is_counted_beside_the_means_is_said_where_it_is_counted(tmp_path, 
     assert "overlaps it by 0.1 or more (intersection over union)." in said
     # a card has no table of it
     assert "baseline, liver: 5 of 6 have it, found in 5 of 5, wrongly" in model_card(gather(folder))
+
+
+def test_labels_that_are_not_there_are_told_where_they_count(tmp_path):
+    folder = experiment(tmp_path / "results" / "tiny" / "baseline")
+    told = "In means a label that is not there counts as 1 if not predicted, or 0."
+    apart = "Differences between experiments are of labels that a patient has, unlike means."
+    lacking(folder, ["a"])
+    one = gather(folder)
+    said = [each.text for tell in (headline, metrics, statistics) for each in tell([one, one])]
+    assert told not in said and apart not in said
+    scores = one.result.metrics.fillna({"dice": 0.0})
+    write_scores(folder, scores)
+    one = gather(folder)
+    assert told in model_card(one)
+    # it follows from the scores, also where no run tells of settings
+    said = [each.text for tell in (headline, metrics, statistics) for each in tell([one, one])]
+    assert said.count(told) == said.count(apart) == said.count(COUNTED) == 1
+    assert apart not in [each.text for each in statistics([one])]
 
 
 def test_how_seeds_come_together_is_said_where_means_are_over_them(tmp_path):

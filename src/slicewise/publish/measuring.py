@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from slicewise.evaluation.detection import has_label
+from slicewise.evaluation.detection import counts_absent, has_label
 from slicewise.evaluation.intervals import RESAMPLES
 from slicewise.evaluation.paired import FEWEST
 from slicewise.evaluation.statistics import headline_subset
@@ -55,10 +55,11 @@ def metrics(every: Sequence[Gathered]) -> list[Said]:
             ),
         ]
     absent = one.block("evaluation").get("absent_labels")
-    if absent == "exclude":
-        said.append(Said("Patients without a label have no Dice of it."))
-    elif absent == "challenge":
+    # scores tell it themselves where no run does
+    if absent == "challenge" or counts_absent(one.scored):
         said.append(Said(COUNTED))
+    elif absent == "exclude":
+        said.append(Said("Patients without a label have no Dice of it."))
     return [*said, *_counted(every)]
 
 
@@ -141,6 +142,10 @@ def statistics(every: Sequence[Gathered]) -> list[Said]:
         )
         said = [bootstrap, *said]
     said += _seeds(every)
+    if len(every) > 1 and counts_absent(every[0].scored):
+        said.append(
+            Said("Differences between experiments are of labels that a patient has, unlike means.")
+        )
     if len(every) > 1 and patients < FEWEST:
         said.append(
             Said(f"No experiment is called better than another by {plural(patients, 'patient')}.")
@@ -204,6 +209,8 @@ def headline(every: Sequence[Gathered]) -> list[Said]:
             of = plural(dice["n"], kind_of_patient(one))
             what = "mean over labels" if label == "mean" else label
             told.append(Said(f"{name}, {what}: Dice {dice['mean']:.3f}{within} of {of}."))
+    if told and counts_absent(every[0].scored):
+        told.append(Said("In means a label that is not there counts as 1 if not predicted, or 0."))
     return told
 
 
