@@ -237,6 +237,11 @@ def test_the_convention_of_challenges_makes_no_silent_experiment_the_best():
     assert cells(page, "silent")["Mean Dice"] == "0.600"
     assert cells(page, "tries")["Mean Dice"] == "0.400"
     assert "Labels that are not there count in the means" in page.words
+    # the mean difference of the table of patients is to the other side
+    apart = "Labels that are not there count in them, other than where experiments are compared"
+    assert apart in page.words
+    plain = {"silent": tumours(NOTHING, NOTHING), "tries": tumours(HIT, WRONG)}
+    assert apart not in comparison(plain, summarise).words
     text = comparison_report(
         ComparedExperiments(
             dataset="d",
