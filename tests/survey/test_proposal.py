@@ -246,6 +246,36 @@ def test_words_that_may_be_places_are_named_where_they_are_taken_for_patients(
     assert any("Singapore, Utrecht; if these are places" in line for line in found.aside) == said
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "subsets"),
+    [
+        ("trainset", "testset", {"train", "test"}),
+        ("development", "hold-out", {"train", "test"}),
+        ("Training", "Testdaten", {"train", "test"}),
+        ("internal", "external", None),
+        ("Task03_Liver", "Task09_Spleen", None),
+        ("subset0", "subset1", {None}),
+    ],
+)
+def test_folders_are_to_test_on_by_their_names_or_named_where_taken_together(
+    tmp_path, first, second, subsets
+):
+    for n in range(8):
+        place = tmp_path / (first if n < 5 else second)
+        pair(place / "Bilder" / f"{n}.nii.gz", place / "Masken" / f"{n}.nii.gz", n)
+    found = propose(tmp_path, "x", "x")
+    together = [line for line in found.aside if line.startswith("Taken together")]
+    if subsets is None:
+        counted = ", ".join(
+            f"{name} ({number} cases)" for name, number in sorted([(first, 5), (second, 3)])
+        )
+        assert together[0].startswith(f"Taken together, as one data set: {counted}; ")
+    else:
+        assert not together
+        tested = ("dataset", "pairs", "test")
+        assert values(found.said)[tested] == (second if "test" in subsets else None)
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_names_are_those_of_the_data_set_that_is_taken(tmp_path, named):
     """Another one in the same folder may give them the other way round."""

@@ -19,6 +19,11 @@ from slicewise.survey.words import is_person, subset_of, tells_kind, without_sub
         ("FeTS", ["fets"], None, False),
         ("BraTSReg", ["brats", "reg"], None, False),
         ("ImgTS", ["img", "ts"], "test", True),
+        ("testset/images", ["testset", "images"], "test", True),
+        ("trainingsdaten", ["trainingsdaten"], "train", True),
+        ("Hold-Out", ["holdout"], "test", True),
+        ("threshold_out", ["threshold", "out"], None, False),
+        ("Masken", ["masken"], None, True),
     ],
 )
 def test_words_are_whole_ones(name, words, subset, kind):
@@ -30,6 +35,7 @@ def test_words_are_whole_ones(name, words, subset, kind):
 def test_only_the_subset_is_left_out():
     assert without_subset("imagesTr/{0}") == without_subset("imagesTs/{0}")
     assert without_subset("imagesTr/{0}") != without_subset("labelsTr/{0}")
+    assert without_subset("trainset/{0}") == without_subset("hold_out/{0}")
 
 
 def test_a_challenge_is_no_test_set_and_patients_are_known_by_their_words():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +35,9 @@ from slicewise.volumes.described import read_description
 from slicewise.volumes.dicom.png import is_png_stack
 from slicewise.volumes.structures import grouped
 from slicewise.wording import plural
+
+TOGETHER = 8
+"""Folders of several cases each, which are named where they are taken together, at most."""
 
 
 @dataclass(frozen=True)
@@ -157,11 +162,33 @@ def _of_words(layout: Layout) -> list[str]:
     ]
 
 
+def _together(layout: Layout) -> list[str]:
+    """Say which folders are taken together: one may be to test on, or have other labels."""
+    arrangement = layout.arrangement
+    if arrangement is None or not layout.cases or any(case.subset for case in layout.cases):
+        return []
+    stars = [n for n, part in enumerate(arrangement.image.split("/")[::-1]) if part == "*"]
+    folders = [row.image.split("/")[::-1] for row in arrangement.rows]
+    for star in stars:
+        held = Counter(names[star] for names in folders if len(names) > star)
+        # folders that are numbered are parts of one thing
+        called = {re.sub(r"\d+", "", name) for name in held}
+        if 1 < len(held) <= TOGETHER and len(called) == len(held) < len(folders):
+            which = ", ".join(f"{name} ({plural(held[name], 'case')})" for name in sorted(held))
+            return [
+                f"Taken together, as one data set: {which}; if one is to be tested on, let "
+                "dataset.pairs.train and dataset.pairs.test name them in place of the *, and if "
+                "labels mean something else in one, give slicewise init each alone."
+            ]
+    return []
+
+
 def _aside(layout: Layout, left: _Left) -> tuple[str, ...]:
     """Say what is told in the last lines: what was taken for what, and what was not taken."""
     return (
         *layout.notes,
         *_of_words(layout),
+        *_together(layout),
         *_not_cases(layout),
         *_left_masks(layout, left),
         *_left_data(left),

@@ -9,18 +9,27 @@ import re
 
 from slicewise.dataset.names import PERSONS
 
-TRAIN = ("train", "training", "tr", "trn", "labeled", "labelled")
-VALIDATION = ("val", "valid", "validation", "va")
-TEST = ("test", "testing", "ts", "tst", "holdout")
+_SETS = ("set", "sets", "data", "daten", "sdaten")
+
+
+def _with_sets(*words: str) -> tuple[str, ...]:
+    """Return words, and what people write in one word with them: ``testset``."""
+    return (*words, *(f"{word}{end}" for word in words for end in _SETS))
+
+
+TRAIN = (*_with_sets("train", "training"), "tr", "trn", "labeled", "labelled")
+VALIDATION = (*_with_sets("val", "valid", "validation"), "va")
+TEST = (*_with_sets("test", "testing"), "ts", "tst", "holdout")
 SUBSETS = (*TRAIN, *VALIDATION, *TEST, "unlabeled", "unlabelled")
 IMAGES = (
     *("image", "images", "img", "imgs", "imaging", "scan", "scans", "volume", "volumes", "vol"),
-    *("orig", "original", "raw", "data", "ct", "mr", "mri", "pet"),
+    *("orig", "original", "raw", "data", "ct", "mr", "mri", "pet", "bild", "bilder", "imagenes"),
 )
 MASKS = (
     *("mask", "masks", "label", "labels", "lab", "lbl", "seg", "segs", "segmentation", "gt"),
     *("segmentations", "annotation", "annotations", "ground", "truth", "groundtruth", "contour"),
     *("contours", "roi", "rois", "delineation", "delineations", "manual", "derivatives"),
+    *("maske", "masken", "masque", "masques", "mascara", "mascaras", "segmentierung"),
 )
 PREDICTED = (
     *("pred", "preds", "prediction", "predictions", "predicted", "output", "outputs", "inference"),
@@ -30,6 +39,8 @@ PREDICTED = (
 KINDS = frozenset((*SUBSETS, *IMAGES, *MASKS))
 CHALLENGES = re.compile(r"(?<![A-Za-z])([A-Z][a-z]{1,2})TS(?![a-z])")
 """BraTS, FeTS, KiTS, LiTS: tumour segmentation, and no word for tests."""
+HOLD_OUT = re.compile(r"(?i)(?<![a-z])hold[-_ ]out(?![a-z])")
+"""What is one word, however it is written."""
 
 
 def words_of(name: str) -> list[str]:
@@ -42,7 +53,7 @@ def words_of(name: str) -> list[str]:
     >>> words_of("BraTS2021"), words_of("KiTS"), words_of("LabTS")
     (['brats'], ['kits'], ['lab', 'ts'])
     """
-    name = CHALLENGES.sub(_in_one_word, name)
+    name = CHALLENGES.sub(_in_one_word, HOLD_OUT.sub("holdout", name))
     return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
 
 
@@ -94,5 +105,5 @@ def without_subset(text: str) -> str:
     return re.sub(
         r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])",
         lambda word: "=" if word[0].lower() in SUBSETS else word[0],
-        text,
+        HOLD_OUT.sub("holdout", text),
     )
