@@ -101,6 +101,18 @@ def test_who_is_tested_on_is_read_where_it_is_said(study):
             ["image,set", *(f"a{n},{'train' if n > 1 else 'val'}" for n in range(1, 7))],
             "nobody is tested on; to test on those who validate, write test",
         ),
+        # in other words
+        (
+            ["image,cohort", *(f"a{n},{'external test' if n > 4 else 'own'}" for n in range(1, 7))],
+            "scans.csv may tell by its column cohort who is tested on, and nothing follows from "
+            "it: it says external test, own; ",
+        ),
+        (
+            ["image,is_test", *(f"a{n},{int(n > 4)}" for n in range(1, 7))],
+            "scans.csv may tell by its column is_test who is tested on",
+        ),
+        # names of people are not shown
+        (["image,who", *(f"a{n},{'Test' if n < 2 else 'Anna'} {n}" for n in range(1, 7))], ""),
     ],
 )
 def test_a_table_that_does_not_tell_it_of_all_is_not_used(study, rows, said):
@@ -109,6 +121,60 @@ def test_a_table_that_does_not_tell_it_of_all_is_not_used(study, rows, said):
     assert config["split"]["test"] == 0.35
     assert said in lines
     assert said or "scans.csv" not in lines
+
+
+@pytest.mark.parametrize(
+    ("header", "patient"),
+    [
+        ("Bild;Patientennummer;Gruppe", "Patientennummer"),
+        ("imagine;patientid;lot", "patientid"),
+        ("ImageName;PatNr;Kohorte", "PatNr"),
+    ],
+)
+def test_columns_are_known_in_other_languages_and_in_one_word(study, header, patient):
+    groups = ("Training", "Training", "Test")
+    rows = [f"a{n};P{(n - 1) // 2};{groups[(n - 1) // 2]}" for n in range(1, 7)]
+    config, _ = study(header, *rows)
+    case, _, subset = header.split(";")
+    told = {"table": "study/scans.csv", "case": case, "patient": patient, "subset": subset}
+    assert config["dataset"]["metadata"] == told
+
+
+def test_a_second_table_that_tells_something_is_named(study, tmp_path):
+    second = tmp_path / "data" / "study" / "split.csv"
+    subsets = [f"a{n},{'test' if n > 4 else 'train'}" for n in range(1, 7)]
+    second.write_text("\n".join(["image,set", *subsets]))
+    config, lines = study(*ROWS)
+    assert config["dataset"]["metadata"]["patient"] == "pid"
+    assert "split.csv is not used, though its column set may tell whose cases are or who" in lines
+    # nothing more than the one that is used
+    second.write_text("\n".join(["image,age", *(f"a{n},6{n}" for n in range(1, 7))]))
+    assert "split.csv" not in study(*ROWS)[1]
+    subsets = [f"a{n},{'external test' if n > 4 else 'own'}" for n in range(1, 7)]
+    second.write_text("\n".join(["image,use", *subsets]))
+    assert "split.csv may tell by its column use who is tested on" in study(*ROWS)[1]
+
+
+def test_cases_in_a_table_by_their_numbers_alone_are_told_of(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / "data" / "study"
+    for n in range(1, 5):
+        pair(place / f"img/scan_{n:03d}.nii.gz", place / f"seg/scan_{n:03d}.nii.gz", n)
+    rows = [f"{n},{(n + 1) // 2}" for n in range(1, 5)]
+    (place / "redcap.csv").write_text("\n".join(["record_id,subject", *rows]))
+    lines = []
+    init(Wanted(place), lines.append)
+    said = "its column record_id calls them 1, 2, 3 and 1 more, and their files scan_001, scan_002"
+    assert said in "\n".join(lines)
+
+
+def test_lists_of_cases_in_tables_are_told_of(study, tmp_path):
+    place = tmp_path / "data" / "study"
+    (place / "test.csv").write_text("image,label\nim/a1.nii.gz,lb/b1.nii.gz\na2.nii.gz,x\n")
+    (place / "training.csv").write_text("image\n" + "".join(f"a{n}\n" for n in range(1, 7)))
+    _, lines = study(*ROWS[:1])
+    (said,) = [line for line in lines.splitlines() if "may say who is trained" in line]
+    assert said.split(" may")[0].strip() == "test.csv"
 
 
 def test_lists_of_cases_are_told_of(study, tmp_path):
@@ -175,9 +241,10 @@ def test_what_a_column_of_folds_says(study, rows, said):
 
 
 def test_a_workbook_is_told_of_until_it_is_saved_as_text(study, tmp_path):
-    (tmp_path / "data" / "study" / "people.xlsx").write_bytes(b"PK")
+    for name in ("people.xlsx", "~$people.xlsx", "spss.SAV"):
+        (tmp_path / "data" / "study" / name).write_bytes(b"PK")
     _, lines = study(*ROWS[:1])
-    assert "people.xlsx is not read, as it is no text" in lines
+    assert "  people.xlsx, spss.SAV is not read, as it is no text" in lines
     _, lines = study(*ROWS)
     assert "people.xlsx" not in lines
 

@@ -25,14 +25,18 @@ from slicewise.survey.words import subset_of
 READ = 20
 """Tables that are looked at, from the top folder down."""
 LISTS = (".txt", ".list", ".lst")
-WORKBOOKS = (".xlsx", ".xls", ".ods")
+WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers", ".sav", ".dta")
 LARGEST = 10_000_000
 """Bytes of a table that is looked at."""
 NEARLY = 0.5
 """Share of the cases that a table names, from which it is said that it lacks the others."""
-PEOPLE = {"patient", "patients", "subject", "subjects", "participant", "person", "pid", "mrn"}
+PEOPLE = {
+    *("patient", "patients", "subject", "subjects", "participant", "person", "pid", "mrn"),
+    *("pat", "patienten", "proband", "probanden", "subj", "sujet", "paciente", "paziente"),
+}
 IDENTIFIED = {
     *("id", "ids", "name", "code", "number", "no", "nr", "key", "identifier", "uid", "pseudonym"),
+    "nummer",
 }
 """Words that columns which call people by something have beside those for people."""
 CALLED = {
@@ -41,7 +45,7 @@ CALLED = {
     *("case", "cases", "image", "images", "img", "scan", "file", "filename", "path", "volume"),
     *("series", "study", "ct", "mr", "mri", "label", "mask", "seg"),
 }
-"""Words of columns that tell scans from each other; other columns count or measure."""
+"""Words of columns that tell scans from each other; numbers of other columns count or measure."""
 FOLDS = ("fold", "folds", FOLD)
 """Columns that say which fold a case is held out in."""
 TOLD = {"subset", "split", "set", "partition", "usage", *FOLDS}
@@ -82,26 +86,33 @@ def with_tables(layout: Layout, listing: Listing, root: str) -> Layout:
         return layout
     notes = []
     base = _base(listing, layout, root)
+    told = layout
     for path in _tables(listing):
         table = _read(listing, path, layout.cases, base)
-        made = table if isinstance(table, str) else _told(layout, table, root)
-        if isinstance(made, Layout):
-            return made
-        notes += [made] if made else []
-    notes += [*_lists(listing, layout.cases, base), *_workbooks(listing)]
-    return replace(layout, notes=(*layout.notes, *notes))
+        if isinstance(table, str):
+            notes.append(table)
+        elif told is not layout:
+            notes.append(_told_too(told.cases, table) or _unclear(told.cases, table))
+        else:
+            made = _told(layout, table, root)
+            told = made if isinstance(made, Layout) else layout
+            notes.append(_unclear(told.cases, table) if told is made else str(made))
+    notes += _lists(listing, told.cases, base)
+    notes += _workbooks(listing) if told is layout else []
+    return replace(told, notes=(*layout.notes, *filter(None, notes)))
 
 
 def _lists(listing: Listing, cases: Sequence[Case], base: Path) -> list[str]:
-    """Say of lists of cases, such as ``test.txt``, that nothing follows from them."""
+    """Say of lists of cases, such as ``test.txt`` and ``test.csv``, that nothing follows."""
     if any(case.subset for case in cases):
         return []
     found = []
-    for path in sorted(listing.ending(LISTS))[:READ]:
+    for path in sorted([*listing.ending(LISTS), *listing.topmost(TABLES, READ)])[: 2 * READ]:
         subset = subset_of(PurePosixPath(path).stem)
-        cells = _lines(listing.root / path) if subset is not None else []
+        lines = _lines(listing.root / path) if subset is not None else []
+        cells = [cell.strip(' "') for line in lines for cell in re.split("[\t,;]", line)]
         named = rows_by_case(cells, cases, base)
-        if named and len(named) >= NEARLY * len(cells):
+        if len(named) < len(cases) and len(named) >= NEARLY * len(lines) > 0:
             found.append(path)
     if not found:
         return []
@@ -112,8 +123,10 @@ def _lists(listing: Listing, cases: Sequence[Case], base: Path) -> list[str]:
 
 
 def _workbooks(listing: Listing) -> list[str]:
-    """Say of workbooks of a spreadsheet that they are not read."""
-    found = sorted(listing.ending(WORKBOOKS))
+    """Say of workbooks of a spreadsheet, and of a program of statistics, that they are not read."""
+    ending = listing.ending(WORKBOOKS)
+    # what Excel leaves beside a workbook that is open
+    found = sorted(path for path in ending if not PurePosixPath(path).name.startswith("~$"))
     if not found:
         return []
     return [
@@ -150,10 +163,13 @@ def _read(listing: Listing, path: str, cases: Sequence[Case], base: Path) -> _Ta
         # there is much in JSON that lists no cases
         is_text = not path.lower().endswith(SUFFIX)
         return f"{path} is not used: {str(error).removeprefix(f'{place}: ')}." if is_text else ""
-    called = {name: [row.cells[name] for row in rows] for name in header if _words(name) & CALLED}
+    columns = {name: [row.cells[name] for row in rows] for name in header}
+    called = {name: cells for name, cells in columns.items() if _words(name) & CALLED}
+    # in any language, as no count or measure is called as a case with letters is
+    named = {name: cells for name, cells in columns.items() if _are_words(cells)}
     best: dict[str, list[int]] = {}
     column = ""
-    for name, cells in called.items():
+    for name, cells in {**called, **named}.items():
         found = rows_by_case(cells, cases, base)
         if len(found) > len(best):
             best = found
@@ -164,12 +180,18 @@ def _read(listing: Listing, path: str, cases: Sequence[Case], base: Path) -> _Ta
     return _Table(path, column, of_case, header)
 
 
+def _are_words(cells: Sequence[str]) -> bool:
+    """Tell whether most cells of a column have letters."""
+    return 2 * sum(any(map(str.isalpha, cell)) for cell in cells) > len(cells)
+
+
 def _spelt_otherwise(
     path: str, header: Sequence[str], called: Mapping[str, Sequence[str]], cases: Sequence[Case]
 ) -> str:
     """Say of a table that it may tell something of cases, which it spells as no file does."""
     told = [name for name in header if _words(name) & PEOPLE or name.lower() in TOLD]
     known = {folded(text): text for case in cases for text in _names_of(case)}
+    known = {**_by_number(cases), **known}
     for column, cells in called.items():
         # what tells whose cases are is no name of one
         others = [name for name in told if name != column]
@@ -194,6 +216,13 @@ def _names_of(case: Case) -> set[str]:
     return {case.name, case.patient, *stems}
 
 
+def _by_number(cases: Sequence[Case]) -> dict[str, str]:
+    """Return cases by the last number of their names, where each has its own."""
+    numbers = {case.name: re.findall(r"\d+", case.name)[-1:] for case in cases}
+    known = {folded(number): name for name, several in numbers.items() for number in several}
+    return known if len(known) == len(cases) else {}
+
+
 def _stem(cell: str) -> str:
     return stem_of(PurePosixPath(cell.replace("\\", "/")).name)
 
@@ -208,7 +237,16 @@ def _base(listing: Listing, layout: Layout, root: str) -> Path:
 
 def _words(name: str) -> set[str]:
     spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", name)
-    return set(re.findall(r"[a-z]+", spaced.lower()))
+    return {part for word in re.findall(r"[a-z]+", spaced.lower()) for part in _parted(word)}
+
+
+def _parted(word: str) -> list[str]:
+    """Return the words that are written in one: those of ``patientid``."""
+    for end in IDENTIFIED:
+        before = word.removesuffix(end)
+        if before != word and before in CALLED - IDENTIFIED:
+            return [before, end]
+    return [word]
 
 
 def _told(layout: Layout, table: _Table, root: str) -> Layout | str:
@@ -216,7 +254,8 @@ def _told(layout: Layout, table: _Table, root: str) -> Layout | str:
     patient = _patient_column(layout.cases, table)
     subset = _subset_column(layout.cases, table)
     if not patient and not subset:
-        return _untested(layout.cases, table) or _folded(layout.cases, table, root)
+        folds = _untested(layout.cases, table) or _folded(layout.cases, table, root)
+        return folds or _unclear(layout.cases, table)
     which = " and ".join(name for name in (patient, subset) if name)
     columns = [_agreed(table, name) for name in (patient, subset) if name]
     missing = [case.name for case in layout.cases if any(case.name not in one for one in columns)]
@@ -245,6 +284,37 @@ def _told(layout: Layout, table: _Table, root: str) -> Layout | str:
         tested = sum(case.subset == "test" for case in cases)
         said.append(Said((*METADATA, "subset"), subset, f"{tested} cases are tested on"))
     return replace(layout, said=(*layout.said, *said), cases=tuple(cases))
+
+
+def _told_too(cases: Sequence[Case], table: _Table) -> str:
+    """Say of a table that it tells what the one that is used does not."""
+    columns = [_patient_column(cases, table), _subset_column(cases, table)]
+    which = " and ".join(filter(None, columns))
+    if not which:
+        return ""
+    return (
+        f"{table.path} is not used, though its column {which} may tell whose cases are or who is "
+        "tested on: dataset.metadata names one table; write all of it into one."
+    )
+
+
+def _unclear(cases: Sequence[Case], table: _Table) -> str:
+    """Say of a table that it may tell who is tested on in words that no setting takes."""
+    if any(case.subset for case in cases):
+        return ""
+    for column in table.header:
+        texts = sorted({*_agreed(table, column).values()})
+        tested = [text for text in texts if subset_of(text) == "test"]
+        asked = subset_of(column) == "test" and len(texts) == 2
+        # names of people are many, and are not shown
+        is_told = 0 < len(tested) < len(texts) and 2 * len(texts) <= len(cases)
+        if asked or is_told:
+            return (
+                f"{table.path} may tell by its column {column} who is tested on, and nothing "
+                f"follows from it: it says {some_of(texts)}; write train and test there, and "
+                "name the column in dataset.metadata.subset (docs/settings.md)."
+            )
+    return ""
 
 
 def _of_table(case: Case, table: _Table, patient: str, subset: str) -> Case:
