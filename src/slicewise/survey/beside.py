@@ -51,6 +51,7 @@ FOLDS = ("fold", "folds", FOLD)
 TOLD = {"subset", "split", "set", "partition", "usage", *FOLDS}
 """Columns that tell who is tested on."""
 METADATA = ("dataset", "metadata")
+TABLE = (*METADATA, "table")
 PATIENT = (*METADATA, "patient")
 """The setting that says whose cases are."""
 
@@ -111,7 +112,7 @@ def _lists(listing: Listing, cases: Sequence[Case], base: Path) -> list[str]:
         subset = subset_of(PurePosixPath(path).stem)
         lines = _lines(listing.root / path) if subset is not None else []
         cells = [cell.strip(' "') for line in lines for cell in re.split("[\t,;]", line)]
-        named = rows_by_case(cells, cases, base)
+        named = {*rows_by_case(cells, cases, base)} or _in_folders(cells, cases)
         if len(named) < len(cases) and len(named) >= NEARLY * len(lines) > 0:
             found.append(path)
     if not found:
@@ -190,6 +191,15 @@ def _spelt_otherwise(
 ) -> str:
     """Say of a table that it may tell something of cases, which it spells as no file does."""
     told = [name for name in header if _words(name) & PEOPLE or name.lower() in TOLD]
+    for column, cells in called.items():
+        which = " and ".join(name for name in told if name != column)
+        if which and len(_in_folders(cells, cases)) >= NEARLY * len(cases):
+            return (
+                f"{path} is not used, though its column {which} may tell whose cases are or who "
+                f"is tested on: its column {column} calls them as their folders are, and layout "
+                "dicom does not; write it into a table of the cases, and name that in "
+                "dataset.metadata (docs/settings.md)."
+            )
     known = {folded(text): text for case in cases for text in _names_of(case)}
     known = {**_by_number(cases), **known}
     for column, cells in called.items():
@@ -214,6 +224,12 @@ def _names_of(case: Case) -> set[str]:
     """Return what a case may be called, by its files or as a whole."""
     stems = {stem_of(path.name) for path in case.image[:1]}
     return {case.name, case.patient, *stems}
+
+
+def _in_folders(cells: Sequence[str], cases: Sequence[Case]) -> set[str]:
+    """Return the cases that a column calls as a folder that tells who the patient is."""
+    texts = {*cells}
+    return {case.name for case in cases if case.hidden and texts & {*case.image[0].parts[:-1]}}
 
 
 def _by_number(cases: Sequence[Case]) -> dict[str, str]:
@@ -273,7 +289,7 @@ def _told(layout: Layout, table: _Table, root: str) -> Layout | str:
             "than one of training, validation and test."
         )
     said = [
-        Said((*METADATA, "table"), f"{root}/{table.path}", f"a row of each of {len(cases)} cases"),
+        Said(TABLE, f"{root}/{table.path}", f"a row of each of {len(cases)} cases"),
         Said((*METADATA, "case"), table.column, "which case a row is about"),
     ]
     if patient:

@@ -20,7 +20,7 @@ from slicewise.dataset.split import split_cases
 from slicewise.errors import SlicewiseError
 from slicewise.files import data_folder, write_text
 from slicewise.survey.asking import asked
-from slicewise.survey.beside import METADATA
+from slicewise.survey.beside import METADATA, TABLE
 from slicewise.survey.bids_channels import IMAGE as BIDS_IMAGE
 from slicewise.survey.dicom_channels import ALONE
 from slicewise.survey.dicom_channels import IMAGE as DICOM_IMAGE
@@ -215,6 +215,9 @@ def root_of(folder: Path) -> str:
 def _with_table(proposal: Proposal, table: Path) -> Proposal:
     """Name the table that is written beside the configuration."""
     said = list(proposal.said)
+    if any(one.path == TABLE for one in said):
+        named = [replace(one, value=root_of(table)) if one.path == TABLE else one for one in said]
+        return replace(proposal, said=tuple(named))
     place = next(n for n, one in enumerate(said) if one.path == ("dataset", "layout"))
     root = Said(("dataset", "root"), root_of(table), "written beside this file: a row a case")
     return replace(proposal, said=(*said[: place + 1], root, *said[place + 1 :]))

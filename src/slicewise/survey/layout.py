@@ -550,14 +550,14 @@ def table_text(
         if tells:
             cells.append(row.patient)
         if placed:
-            cells.append(_subset(row.subset, tested=tested))
+            cells.append(subset_in_table(row.subset, tested=tested))
         if framed_rows:
             cells.append("" if row.frame is None else str(row.frame))
         lines.append("\t".join(cells))
     return "\n".join(lines) + "\n"
 
 
-def _subset(given: str, *, tested: bool) -> str:
+def subset_in_table(given: str, *, tested: bool) -> str:
     """Return what a table says of a subset: who validates is tested on where nobody else is."""
     if given == "validation":
         return given if tested else "test"

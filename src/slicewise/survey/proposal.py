@@ -18,6 +18,7 @@ from slicewise.survey import content, labels
 from slicewise.survey.archive import labels_of_archive
 from slicewise.survey.beside import PATIENT, with_tables
 from slicewise.survey.extents import extents_of_files, extents_of_segments
+from slicewise.survey.hidden import with_folders
 from slicewise.survey.kinds import kinds_of
 from slicewise.survey.known import Known, known_layouts
 from slicewise.survey.layout import Layout, layout_of, told_of
@@ -103,6 +104,7 @@ def propose(
     listing = _listed(folder)
     looker = Looker(folder, patience)
     layout = with_tables(layout_of(listing, looker, root, image, mask), listing, root)
+    layout = with_folders(layout, folder)
     sample = _sample(layout, looker)
     files = _content(layout, listing, looker, sample)
     left = _left(layout, listing, looker)
