@@ -12,7 +12,7 @@ from slicewise.dataset.split import split_cases, warn_of_shared
 from slicewise.errors import SlicewiseError
 from slicewise.survey.init import Wanted, _summary, init, name_of, root_of
 from slicewise.survey.said import Said
-from tests.imitated import BUILDERS, pair
+from tests.imitated import BUILDERS, pair, scan, write
 
 QUICK = Path(__file__).parents[2] / "config" / "quick.yaml"
 FOUND = {
@@ -153,9 +153,27 @@ def test_patients_stay_together_and_test_folders_too(place):
 
 
 def test_patients_of_several_studies_stay_together_in_a_table(place):
-    settings, _, _ = written(place, "autoPET")
+    settings, lines, _ = written(place, "autoPET")
     cases = find_cases(settings.dataset, place / "data")
     assert len({case.patient for case in cases}) == 4
+    assert lines[1].startswith("  layout table: 5 cases of 4 patients; ")
+
+
+def test_slices_without_patients_are_told_of(place):
+    for n in range(6):
+        array, mask = scan(n)
+        for folder, volume in (("images", array), ("masks", mask)):
+            write(place / "data" / "flat" / folder / f"{n:04d}.nii.gz", volume[:, :, 3:4])
+    lines = []
+    init(Wanted(place / "data" / "flat"), lines.append)
+    assert "guessed: dataset.patient_pattern: None; Whose are the cases?" in "\n".join(lines)
+
+
+@pytest.mark.parametrize("patients", [["a", "a"], ["a", "b"], ["a"]])
+def test_where_all_cases_are_one_patients_it_is_said_that_nobody_is_tested_on(patients):
+    said = [Said(("dataset", key), "x", "y") for key in ("layout", "intensity")]
+    lines = _summary(said, patients, Path("x.yaml"), [], ())
+    assert any("Nobody can be tested on" in line for line in lines) == (patients == ["a", "a"])
 
 
 @pytest.mark.parametrize("lost", [None, "left_002_img", "right_002_img", "right_002_mask"])
@@ -189,8 +207,8 @@ def test_scans_that_lie_above_patients_or_begin_names_leave_them_together(
     place, form, scans, patients
 ):
     folder = place / "data" / "visits"
-    for number, (scan, patient) in enumerate(itertools.product(scans, patients)):
-        image, mask = (folder / form.format(scan, patient, kind) for kind in ("ct", "seg"))
+    for number, (visit, patient) in enumerate(itertools.product(scans, patients)):
+        image, mask = (folder / form.format(visit, patient, kind) for kind in ("ct", "seg"))
         pair(Path(f"{image}.nii.gz"), Path(f"{mask}.nii.gz"), number)
     path = init(Wanted(folder), lambda _: None)
     settings = load_settings(yaml.safe_load(path.read_text()))
@@ -386,5 +404,5 @@ def test_what_is_guessed_is_told_once():
         Said(("dataset", "other_labels"), "background", "two drawings", "which is the truth?"),
     ]
     for guessed in ([said[2]], []):
-        lines = _summary(said, 3, Path("x.yaml"), guessed, ())
+        lines = _summary(said, ["a", "b", "c"], Path("x.yaml"), guessed, ())
         assert sum("two drawings" in line for line in lines) == 1

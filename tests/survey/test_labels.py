@@ -4,6 +4,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from slicewise.survey import labels
+from slicewise.survey.content import Grid
 from slicewise.survey.extents import Extents
 from slicewise.survey.glance import glance_at
 from slicewise.survey.listing import list_folder
@@ -84,6 +85,16 @@ def test_scans_of_one_patient_are_asked_for():
     assert "(?P<patient>" in said.value
     assert said.question
     assert said.others[0].value is None
+
+
+def test_whose_single_slices_are_is_asked_for():
+    flat, thick = (Grid((30, 20, slices), (1.0, 1.0, 1.0), lost=False) for slices in (1, 2))
+    (said,) = labels.patients_of_slices([flat, flat], 5)
+    assert (said.path[-1], said.value) == ("patient_pattern", None)
+    assert said.why.startswith("each of 2 images read is a single slice, and names do not tell")
+    assert said.question
+    assert labels.patients_of_slices([flat, thick], 5) == []
+    assert labels.patients_of_slices([flat], 1) == labels.patients_of_slices([], 5) == []
 
 
 def test_voxels_that_nobody_drew_are_no_label(tmp_path):

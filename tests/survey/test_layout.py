@@ -39,6 +39,19 @@ def test_patients_in_two_spellings_are_asked_for(tmp_path):
     assert [other.value for other in asked.others] == ["all"]
 
 
+def test_names_that_differ_in_case_only_are_asked_for_where_a_table_numbers_them(tmp_path):
+    for n, name in enumerate(("Anna M", "anna m", "Bert")):
+        pair(tmp_path / name / "i.nii.gz", tmp_path / name / "m.nii.gz", n)
+    found = layout(tmp_path)
+    rows = list(csv.DictReader(io.StringIO(found.table), delimiter="\t"))
+    assert [(row["case"], row["patient"]) for row in rows] == [
+        ("Anna_M", "Anna M"),
+        ("Bert", "Bert"),
+        ("anna_m_2", "anna m"),
+    ]
+    assert ("dataset", "different_patients") in [one.path for one in found.said if one.question]
+
+
 def test_masks_of_no_whole_numbers_are_told_of(tmp_path):
     for n in range(3):
         image, mask = scan(n)

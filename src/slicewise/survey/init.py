@@ -28,6 +28,7 @@ from slicewise.survey.looking import PATIENCE
 from slicewise.survey.proposal import Proposal, propose
 from slicewise.survey.said import Said, some_of
 from slicewise.survey.writing import written
+from slicewise.wording import plural
 
 CONFIG = "config"
 IMAGE = ("dataset", "pairs", "image")
@@ -115,14 +116,14 @@ def init(
     if proposal.table:
         write_text(table, proposal.table)
     try:
-        cases = _checked(text)
+        patients = _checked(text)
     except SlicewiseError as error:
         if proposal.table:
             table.unlink()
         raise _said_of_guesses(error, questions if ask is None else []) from None
     write_text(output, text)
     guessed = [] if ask is not None else questions
-    for line in _summary(said, cases, output, guessed, proposal.aside):
+    for line in _summary(said, patients, output, guessed, proposal.aside):
         say(line)
     return output
 
@@ -223,17 +224,17 @@ def _with_table(proposal: Proposal, table: Path) -> Proposal:
     return replace(proposal, said=(*said[: place + 1], root, *said[place + 1 :]))
 
 
-def _checked(text: str) -> int:
-    """Load a configuration, find its cases and split them, as a run does; return how many."""
+def _checked(text: str) -> list[str]:
+    """Load a configuration, find its cases and split them, as a run does; return whose they are."""
     with _Quiet():
         settings = load_settings(yaml.safe_load(text))
         cases = find_cases(settings.dataset, data_folder())
         split_cases(cases, settings.split, data_folder())
-        return len(cases)
+        return [case.patient for case in cases]
 
 
 def _summary(
-    said: list[Said], cases: int, output: Path, guessed: list[Said], aside: Sequence[str]
+    said: list[Said], patients: list[str], output: Path, guessed: list[Said], aside: Sequence[str]
 ) -> list[str]:
     """Return what is said at the end: what was found, what was guessed, and what comes next."""
     by_path = {one.path: one for one in said}
@@ -244,9 +245,12 @@ def _summary(
     shown = [one for one in said if one not in guessed]
     channels = by_path.get(CHANNELS)
     channels = channels if channels is not None and channels.value else None
+    people = len({*patients})
+    counted = plural(len(patients), "case")
+    counted += f" of {plural(people, 'patient')}" if people < len(patients) else ""
     lines = [
         f"{output}: written",
-        f"  layout {layout.value}: {cases} cases; {layout.why}",
+        f"  layout {layout.value}: {counted}; {layout.why}",
         *([f"  channels {', '.join(channels.value)}: {channels.why}"] if channels else []),
         f"  labels {', '.join(names)}",
         *([f"  other_labels {others.value}: {others.why}"] if others in shown else []),
@@ -265,6 +269,12 @@ def _summary(
         if one.path[:2] == METADATA and one.path[-1] != "case"
     ]
     lines += [f"  {line}" for line in aside]
+    if people == 1 < len(patients):
+        lines.append(
+            "  Nobody can be tested on, as all cases are one patient's by what files and headers "
+            "call them; if they are not, say whose each is in dataset.patient_pattern or "
+            "dataset.metadata (docs/data.md)."
+        )
     lines += [
         "Next:",
         f"  {shlex.join(['slicewise', 'look', str(output)])}",

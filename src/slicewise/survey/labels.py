@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from slicewise.config.regions import check_regions, numbered
 from slicewise.dataset.names import find_shared, pattern_for
 from slicewise.errors import SlicewiseError
+from slicewise.survey.content import Grid
 from slicewise.survey.extents import Extents
 from slicewise.survey.glance import Glance
 from slicewise.survey.listing import Listing
@@ -297,3 +298,22 @@ def patients_of(names: Sequence[str]) -> list[Said]:
         return [Said(path, None, why, question)]
     other = Other(None, "each case is a patient of its own")
     return [Said(path, pattern, f"{cases} look like one patient's", question, (other,))]
+
+
+def patients_of_slices(grids: Sequence[Grid], cases: int) -> list[Said]:
+    """Ask whose the cases are where each image is a single slice, of which patients have many.
+
+    Parameters
+    ----------
+    grids : sequence of Grid
+        Of images whose headers were read.
+    cases : int
+        How many there are, each taken for a patient of its own.
+    """
+    if cases < 2 or not grids or any(min(grid.shape) > 1 for grid in grids):
+        return []
+    why = (
+        f"each of {len(grids)} images read is a single slice, and names do not tell which are one "
+        "patient's, who would be trained on and tested on"
+    )
+    return [Said(("dataset", "patient_pattern"), None, why, "Whose are the cases?")]

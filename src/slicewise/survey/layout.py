@@ -16,7 +16,7 @@ from slicewise.config import Dataset
 from slicewise.dataset.case import Case
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.layouts.dicom import HASHED
-from slicewise.dataset.names import stems_of
+from slicewise.dataset.names import find_alike, stems_of
 from slicewise.errors import SlicewiseError
 from slicewise.survey import bids, bids_channels, dicom_channels
 from slicewise.survey import channels as of_channels
@@ -486,6 +486,10 @@ def _as_table(
             "of a case lie in a folder of its own"
         )
     rows = arrangement.rows
+    called = [row.case for row in rows]
+    if not any(row.patient for row in rows) and find_alike({*called}, []):
+        # names of cases are told apart by numbers, which would hide that people are called alike
+        rows = tuple(replace(row, patient=row.case) for row in rows)
     whole = [row for row in rows if all(row.case in each.paths for each in channels.values())]
     text = table_text(whole, listing.root, {n: each.paths for n, each in channels.items()})
     with tempfile.TemporaryDirectory() as folder:

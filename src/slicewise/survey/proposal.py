@@ -325,7 +325,8 @@ def _content(layout: Layout, listing: Listing, looker: Looker, sample: Sample) -
     told_patient = arrangement is not None and arrangement.tells_patient
     told_patient = told_patient or any(one.path == PATIENT for one in layout.said)
     if layout.name not in ("bids", "dicom") and not told_patient:
-        said += labels.patients_of([case.name for case in layout.cases])
+        whose = labels.patients_of([case.name for case in layout.cases])
+        said += whose or labels.patients_of_slices(sample.grids, len(layout.cases))
     return said + _labels(layout, listing, looker, sample)
 
 
