@@ -1,12 +1,14 @@
 """Images and their masks."""
 
 import numpy as np
+import pytest
 
 from slicewise.survey.kinds import kinds_of
 from slicewise.survey.listing import list_folder
 from slicewise.survey.looking import Looker
 from slicewise.survey.pairing import pairings, sorted_out
-from tests.imitated import pair, scan, write
+from tests.imitated import dicom_seg, pair, scan, write
+from tests.volumes.dicom.drawn import write_seg
 
 
 def look(root, channels=True):
@@ -53,6 +55,18 @@ def test_two_readings_of_one_structure_are_no_two_structures(tmp_path):
         write(tmp_path / f"{n:03d}" / "mk.nii.gz", tight)
     (best,) = pairings(*look(tmp_path))
     assert len(best.masks) == 1
+
+
+@pytest.mark.parametrize(("shift", "masks"), [(1, 1), (9, 2)])
+def test_two_readings_in_dicom_are_no_two_structures(tmp_path, shift, masks):
+    dicom_seg(tmp_path)
+    organ = np.zeros((24, 20, 7), bool)
+    organ[6:16, 5:14, 2:5] = True
+    for place in tmp_path.iterdir():
+        write_seg(place / "second.dcm", place / "ct", {"Liver": np.roll(organ, shift, axis=1)})
+    best = pairings(*look(tmp_path))[0]
+    assert len(best.masks) == masks
+    assert [kind.template for kind in best.readings] == ["{0}/second.dcm"] * (2 - masks)
 
 
 def test_a_mask_belongs_to_the_image_after_which_it_is_called(tmp_path):

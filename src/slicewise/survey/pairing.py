@@ -15,11 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
+from slicewise.errors import SlicewiseError
 from slicewise.survey.kinds import Kind, narrowed, trimmed, widened, without_part
 from slicewise.survey.looking import Looker, spread
 from slicewise.survey.words import PREDICTED, words_of
-from slicewise.volumes.dicom.annotations import annotation_kind
+from slicewise.volumes.dicom.annotations import annotation_kind, read_annotation
 from slicewise.volumes.dicom.png import is_png_stack
+from slicewise.volumes.placing import VoxelGrid
 from slicewise.volumes.segments import has_segments
 
 SAMPLE = 2
@@ -309,7 +311,7 @@ def _of_drawn(ordered: Sequence[Pairing], looker: Looker, wanted: str) -> Pairin
     full = [p for p in rivals if len(p.keys) >= FULL * len(best.keys)]
     if several:
         return _one_of([p for p in several if p in full] or several[:1], wanted)
-    if len(full) > 1 and _are_readings([p.masks[0] for p in full], looker):
+    if len(full) > 1 and _are_readings(full, looker):
         return _one_of(full, wanted)
     partial = tuple(p.masks[0] for p in rivals if p not in full)
     if len(full) < 2:
@@ -351,14 +353,14 @@ def _values(kind: Kind, looker: Looker) -> int:
     return max((len(glance.values) for glance in glances if glance), default=0)
 
 
-def _are_readings(masks: Sequence[Kind], looker: Looker) -> bool:
+def _are_readings(pairs: Sequence[Pairing], looker: Looker) -> bool:
     """Tell whether masks show one structure again and again, and not each its own."""
     marks = []
-    for mask in masks[:CHECKED]:
-        glance = looker.glance(mask.paths[0])
-        if glance is None or glance.mark is None or not glance.mark.any():
+    for pair in pairs[:CHECKED]:
+        mark = _mark_of(pair, looker)
+        if mark is None or not mark.any():
             return False
-        marks.append(glance.mark)
+        marks.append(mark)
     if len({mark.shape for mark in marks}) > 1:
         return False
     shares = [
@@ -366,3 +368,26 @@ def _are_readings(masks: Sequence[Kind], looker: Looker) -> bool:
         for one, other in itertools.combinations(marks, 2)
     ]
     return min(shares) > ALIKE
+
+
+def _mark_of(pair: Pairing, looker: Looker) -> np.ndarray | None:
+    """Return where the mask of a case is; of one that DICOM has of its own, on its image."""
+    key = pair.keys[0]
+    path = looker.root / pair.masks[0].members[key]
+    if annotation_kind(path) is None:
+        glance = looker.glance(pair.masks[0].members[key])
+        return None if glance is None else glance.mark
+    image = looker.glance(pair.image.members[key])
+    if image is None:
+        return None
+    grid = VoxelGrid(image.shape, image.affine, str(path))
+    inside = np.zeros(grid.shape, bool)
+    try:
+        drawing = read_annotation(path, 0)
+        if drawing.grid_on(grid) is not grid:
+            return None
+        for part in drawing.drawn_on(grid):
+            inside[part.where] |= part.inside
+    except SlicewiseError:
+        return None
+    return inside
