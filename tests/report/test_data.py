@@ -34,6 +34,13 @@ def test_every_case_is_there_once_and_the_odd_one_first():
     assert text.count('<figure class="tile marked"') == 1
 
 
+def test_the_page_says_which_of_many_labels_its_figures_have():
+    labels = [f"label_{n}" for n in range(9)]
+    text = data_page(ShownData("study", seen(cases(1), labels=labels)))
+    assert "Of 9 labels the figures have the first 8; the table below has all." in text
+    assert "the figures have" not in data_page(ShownData("study", seen(cases(1), labels=labels[:8])))
+
+
 def test_the_page_needs_no_other_file():
     found = parsed()
     outside = [r for r in found.references if not r.startswith(("data:", "#"))]

@@ -60,6 +60,16 @@ def test_every_axis_has_a_panel_and_labels_that_somebody_has():
     assert figure.axes[-1].get_xlabel() == "mm"
 
 
+def test_labels_with_long_names_have_a_panel_and_a_line_each():
+    labels = ["subclavian_artery_left", "subclavian_artery_right"]
+    held = {label: label_look() for label in labels}
+    case = seen_case("a", look={"labels": held}, record={"ml": {labels[0]: 1.0, labels[1]: 2.0}})
+    data = seen([case], labels=labels)
+    assert list(histograms.volume_panels(data).values()) == [[1.0], [2.0]]
+    (axes,) = histograms.intensities(data).axes
+    assert len({text.get_text() for text in axes.get_legend().get_texts()}) == 3
+
+
 def test_intensities_have_a_line_inside_and_an_area_outside():
     inside = {"liver": label_look(), "spleen": label_look(voxels=0, quantiles=[])}
     data = seen([seen_case("a", look={"labels": inside})], labels=["liver", "spleen"])

@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw
 
 from slicewise.report.formats import png
-from slicewise.report.style import CYCLE, INK, clipped, rc_params
+from slicewise.report.style import CYCLE, INK, clipped_apart, rc_params
 from slicewise.report.undrawn import Undrawn, drawn
 
 Quantity = Literal["loss", "dice"]
@@ -107,8 +107,8 @@ def _curve_legend(histories: Mapping[str, pd.DataFrame], ring: bool, neutral: st
     several = len(histories) > 1
     ink = neutral if several else CYCLE[0]
     handles = [
-        Line2D([], [], color=CYCLE[number % len(CYCLE)], linewidth=3, label=clipped(name))
-        for number, name in enumerate(histories)
+        Line2D([], [], color=CYCLE[number % len(CYCLE)], linewidth=3, label=short)
+        for number, short in enumerate(clipped_apart(histories).values())
         if several
     ]
     if "train" in columns:

@@ -13,6 +13,7 @@ import numpy as np
 from slicewise.report.balance import imbalances, parts
 from slicewise.report.formats import Themed, themed
 from slicewise.report.histograms import (
+    MOST_LABELS,
     field_panels,
     histograms,
     intensities,
@@ -114,6 +115,7 @@ def data_page(shown: ShownData) -> str:
         sheet=[_tile(case, outliers) for case in ordered],
         lazy=len(ordered) > FEW,
         figures=_figures(data),
+        drawn=MOST_LABELS,
         split=split,
         partial=any(case.record.undrawn for case in data.cases),
         groups={name: list(groups) for part in split[:1] for name, groups in part.groups.items()},

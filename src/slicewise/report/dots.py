@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from slicewise.evaluation import statistics
 from slicewise.report.render import without_rough_interval
-from slicewise.report.style import CROWD, CYCLE, INK, MANY, clipped, rc_params
+from slicewise.report.style import CROWD, CYCLE, INK, MANY, clipped, clipped_apart, rc_params
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def dice_dots(metrics: pd.DataFrame, summary: Mapping[str, Any] | None = None) -
         patients = own["patient"].nunique()
         some = f"\n{len(values)} of {patients}" if len(values) < patients else ""
         marks = ((summary or {}).get(subset, {}).get(label) or {}).get("dice")
-        rows.append(dot_row(f"{clipped(str(label))}{some}", values, marks))
+        rows.append(dot_row(f"{label}{some}", values, marks))
     return dot_plot(rows)
 
 
@@ -92,12 +92,19 @@ def dot_plot(rows: Sequence[DotRow]) -> Figure:
         for place, row in enumerate(rows):
             _draw_dots(axes, row, place, low, ink, crowded=crowded)
         axes.set(xlim=(low, 1.0 + 0.02 * (1.0 - low)), ylim=(len(rows) - 0.4, -0.6), xlabel="Dice")
-        names = ["\n".join(map(clipped, row.name.split("\n"))) for row in rows]
+        names = _row_names(rows, "\n", "\n")
         axes.set_yticks(range(len(rows)), names)
         axes.tick_params(axis="y", length=0, labelcolor=ink["text"])
         axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(False)
     return figure
+
+
+def _row_names(rows: Sequence[DotRow], joint: str, written: str) -> list[str]:
+    """Return the names of rows, each part in a line of its own, as short as tells them apart."""
+    parts = [row.name.split(joint) for row in rows]
+    short = clipped_apart(part for each in parts for part in each)
+    return [written.join(short[part] for part in each) for each in parts]
 
 
 def _dot_axis(rows: Sequence[DotRow]) -> float:
@@ -185,7 +192,7 @@ def difference_plot(rows: Sequence[DotRow]) -> Figure:
         for place, row in enumerate(rows):
             _draw_difference(axes, row, place, (start, end), ink)
         axes.set(xlim=(start, end), ylim=(len(rows) - 0.4, -0.6), xlabel="Difference in Dice")
-        names = ["\n− ".join(clipped(part) for part in row.name.split(" − ")) for row in rows]
+        names = _row_names(rows, " − ", "\n− ")
         axes.set_yticks(range(len(rows)), names)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
         axes.tick_params(axis="y", length=0, labelcolor=ink["text"])

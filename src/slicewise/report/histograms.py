@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from slicewise.report.quantities import AXES
 from slicewise.report.seen import SeenCase, SeenData
-from slicewise.report.style import CYCLE, INK, clipped, rc_params
+from slicewise.report.style import CYCLE, INK, clipped_apart, rc_params
 
 BINS = 30
 INTENSITY_BINS = 80
@@ -42,10 +42,10 @@ def volume_panels(data: SeenData) -> Panels:
     panels = {}
     whole = sum(not case.record.undrawn for case in data.cases)
     drawn = " drawn as a whole" if whole < len(data.cases) else ""
-    for label in data.labels[:MOST_LABELS]:
+    for label, short in clipped_apart(data.labels[:MOST_LABELS]).items():
         having = [ml for case in data.cases if (ml := case.whole_ml(label))]
         if having:
-            panels[f"{clipped(label)} ({len(having)} of {whole} cases{drawn})"] = having
+            panels[f"{short} ({len(having)} of {whole} cases{drawn})"] = having
     return panels
 
 
@@ -109,6 +109,7 @@ def intensities(data: SeenData) -> Figure:
     }
     lines = {name: [each for each in cases if each] for name, cases in lines.items()}
     known = {name: cases for name, cases in lines.items() if cases}
+    short = clipped_apart(known)
     ink = INK["light"]
     edges = _intensity_edges(known)
     with matplotlib.rc_context(rc_params()):
@@ -119,7 +120,7 @@ def intensities(data: SeenData) -> Figure:
             axes.stairs(
                 density(cases, edges),
                 edges,
-                label=name if outside else f"in {clipped(name)}",
+                label=name if outside else f"in {short[name]}",
                 color=ink["muted"] if outside else CYCLE[(place - 1) % len(CYCLE)],
                 fill=outside,
                 alpha=0.35 if outside else 1.0,

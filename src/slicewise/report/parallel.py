@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from slicewise.evaluation.sweep import Tried, shown
-from slicewise.report.style import CYCLE, INK, clipped, rc_params
+from slicewise.report.style import CYCLE, INK, clipped_apart, rc_params
 
 WIDE = 20.0
 """Numbers that differ by this factor have a logarithmic axis."""
@@ -88,8 +88,9 @@ def _axis(axes: Axes, x: int, setting: str, tried: Sequence[Tried]) -> list[floa
     distinct = {shown(value): value for value in values}
     places = _places(distinct)
     step = -(-len(places) // TICKS)
+    short = clipped_apart(places, 16)
     for name, height in [*places.items()][::step]:
-        _write(axes, x, height, clipped(name, 16))
+        _write(axes, x, height, short[name])
     return [places[shown(value)] for value in values]
 
 

@@ -5,6 +5,8 @@ Figures are drawn for a light page; `formats.themed` gives them the ink of a dar
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Literal
 
 Theme = Literal["light", "dark"]
@@ -36,16 +38,30 @@ CROWD = 1000
 
 
 def clipped(text: str, length: int = 18) -> str:
-    """Shorten a name that would take the room of a figure.
+    """Shorten a name that would take the room of a figure; many differ at their ends only.
 
     Examples
     --------
     >>> clipped("liver")
     'liver'
-    >>> clipped("a patient with a long name", 10)
-    'a patient…'
+    >>> clipped("subclavian_artery_left")
+    'subclavia…ery_left'
     """
-    return text if len(text) <= length else text[: length - 1] + "…"
+    end = (length - 1) // 2
+    return text if len(text) <= length else f"{text[: length - 1 - end]}…{text[-end:]}"
+
+
+def clipped_apart(names: Iterable[str], length: int = 18) -> dict[str, str]:
+    """Shorten names that have to be told apart; those that would look alike stay whole.
+
+    Examples
+    --------
+    >>> list(clipped_apart(["liver", "branches_of_4_arteries", "branches_of_5_arteries"]).values())
+    ['liver', 'branches_of_4_arteries', 'branches_of_5_arteries']
+    """
+    short = {name: clipped(name, length) for name in names}
+    used = Counter(short.values())
+    return {name: each if used[each] == 1 else name for name, each in short.items()}
 
 
 def rc_params() -> dict[str, Any]:
