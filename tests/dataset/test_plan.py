@@ -308,6 +308,13 @@ def test_pixels_of_different_sizes_are_brought_to_one():
     assert "spacing" not in plan(CT, "laptop").recipe
 
 
+def test_rounded_millimetres_and_minutes_are_said_as_such():
+    small = replace(CT, slices=8, cases=2, spacing=0.83, thickness=5.0)
+    said = reason(plan(small, "laptop"), "slices.plane")
+    assert "about 0.83 mm in the median case, with about 5 mm" in said
+    assert " 1 minutes" not in reason(plan(small, "quick"), "training.epochs")
+
+
 def test_a_plane_of_most_says_why_it_is_not_that_of_each():
     planned = plan(replace(CT, agreement=0.7, lost=True), "laptop")
     assert value(planned, "slices.plane") == "axial"

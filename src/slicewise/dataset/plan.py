@@ -21,6 +21,7 @@ from slicewise.config.slices import Cut
 from slicewise.dataset.efforts import BUDGETS, Budget
 from slicewise.dataset.fingerprint import BLOCK, NORMALS, Fingerprint, rounded, stepped
 from slicewise.dataset.proposal import Choice, Plan
+from slicewise.wording import plural
 
 NARROWEST = 4
 """Pixels of the smallest feature map (nnU-Net)."""
@@ -203,8 +204,8 @@ def _why_plane(fingerprint: Fingerprint) -> str:
         )
     if fingerprint.thickness > fingerprint.spacing:
         return (
-            f"Pixels are finest in this plane: {fingerprint.spacing:g} mm in the median case, "
-            f"with {fingerprint.thickness:g} mm from slice to slice."
+            f"Pixels are finest in this plane: about {fingerprint.spacing:g} mm in the median case, "
+            f"with about {fingerprint.thickness:g} mm from slice to slice."
         )
     return "Voxels are nearly cubes, so no plane is finer than another."
 
@@ -477,7 +478,8 @@ def _length(
         why = f"More time than {enough} take with whole slices is not expected to help"
     else:
         why = f"More than {enough} are not expected to help"
-    yield Choice("training.epochs", epochs, f"{why}; about {minutes} minutes on {budget.machine}.")
+    time = f"about {plural(minutes, 'minute')} on {budget.machine}"
+    yield Choice("training.epochs", epochs, f"{why}; {time}.")
     yield Choice(
         "training.foreground",
         0.33,
