@@ -204,8 +204,8 @@ def _why_plane(fingerprint: Fingerprint) -> str:
         )
     if fingerprint.thickness > fingerprint.spacing:
         return (
-            f"Pixels are finest in this plane: about {fingerprint.spacing:g} mm in the median case, "
-            f"with about {fingerprint.thickness:g} mm from slice to slice."
+            f"Pixels are finest in this plane: about {fingerprint.spacing:g} mm in the median "
+            f"case, with about {fingerprint.thickness:g} mm from slice to slice."
         )
     return "Voxels are nearly cubes, so no plane is finer than another."
 
