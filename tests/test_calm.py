@@ -153,6 +153,8 @@ def test_at_the_end_only_what_is_new_is_said() -> None:
     assert not _is_news(record("job_error", "Error in rule train"))
     again = "WorkflowError:\nAt least one job did not complete successfully."
     assert not _is_news(record(None, again, logging.CRITICAL))
+    lost = "Cannot restore results/tiny/leakage.json: no backup found."
+    assert not _is_news(record(None, lost, logging.WARNING))
 
 
 RUN = """

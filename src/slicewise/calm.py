@@ -47,6 +47,8 @@ IN_THE_TABLE = ("workflow_started", "job_info", "group_info", "shellcmd", "run_i
 """Events of a dry run that are left to the table which it ends with (`slicewise.planned`)."""
 SAID_AGAIN = ("At least one job did not complete successfully", "Exiting because a job execution")
 """In what says again, less exactly, what is said at the end of a run with errors."""
+NEVER_MADE = "no backup found"
+"""In what is said of outputs of a failed job that were not there before either."""
 
 
 @dataclass
@@ -355,7 +357,7 @@ def _is_news(record: logging.LogRecord) -> bool:
     """Whether a record says more than what is said at the end of a run in any case."""
     event = str(getattr(record, "event", None) or "")
     said = record.getMessage()
-    return event != "job_error" and not any(words in said for words in SAID_AGAIN)
+    return event != "job_error" and not any(words in said for words in (*SAID_AGAIN, NEVER_MADE))
 
 
 def _read(log: str) -> str:

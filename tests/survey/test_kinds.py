@@ -51,6 +51,10 @@ def templates(paths, channels=True):
         # a single file of a subset varies where the others do
         ([f"train/i{n}_x.nii" for n in N] + ["test/i9_x.nii"],
          {"train/i{0}_x.nii": 6, "test/i{0}_x.nii": 1}),
+        # and so do an image and its mask that are alone in theirs
+        ([f"train/{w}_{a}.nii" for w in ("anna", "bert", "carla") for a in ("x", "y")]
+         + ["test/dora_x.nii", "test/dora_y.nii"],
+         {"train/{0}_x.nii": 3, "test/{0}_x.nii": 1, "test/{0}_y.nii": 1}),
         ([f"Pat {w} ct{a}.nii" for w in ("A-1", "B-2") for a in ("", " drawn")],
          {"{0} ct.nii": 2, "{0} ct drawn.nii": 2}),
         ([f"{n}/seg/{o}.nii" for n in ("anna", "bert") for o in ("liver", "L1", "L2")],

@@ -91,22 +91,28 @@ def _composed(kind: Kind) -> Kind:
 
 
 def _with_strays(kinds: Sequence[Kind]) -> list[Kind]:
-    """Name what varies in single files of another subset as in the files of the others.
+    """Name what varies in the files of a single case of another subset as in those of the others.
 
-    One file in `test` shows by itself neither what varies in its name nor what not.
+    One file in `test` shows by itself neither what varies in its name nor what not; an image and
+    its mask that are alone there look like two of a kind.
     """
     several = [kind for kind in kinds if len(kind.members) > 1]
-    whole = [kind for kind in kinds if len(kind.members) != 1]
+    named = []
     for kind in kinds:
-        if len(kind.members) == 1:
-            tried = (_as_in(kind, other) for other in several)
-            whole.append(next((each for each in tried if each is not None), kind))
-    return whole
+        found = [_as_in_any(path, several) for path in kind.paths]
+        known = [each for each in found if each is not None]
+        alone = len({each.template for each in known}) == len(kind.members)
+        named += known if alone else [kind]
+    return named
 
 
-def _as_in(kind: Kind, other: Kind) -> Kind | None:
+def _as_in_any(path: str, others: Sequence[Kind]) -> Kind | None:
+    tried = (_as_in(path, other) for other in others)
+    return next((each for each in tried if each is not None), None)
+
+
+def _as_in(path: str, other: Kind) -> Kind | None:
     """Return a kind of one file with the varying parts of another, if its subset alone differs."""
-    (path,) = kind.paths
     theirs = other.template.split("/")
     mine = path.split("/")
     if len(mine) != len(theirs):

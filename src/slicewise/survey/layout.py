@@ -33,6 +33,7 @@ from slicewise.survey.organs import organs_of
 from slicewise.survey.pairing import framed, pairings
 from slicewise.survey.said import Other, Said, some_of
 from slicewise.survey.words import words_of
+from slicewise.wording import plural
 from slicewise.volumes.dicom.annotations import annotation_kind
 from slicewise.volumes.frames import labelled_frames
 
@@ -434,8 +435,8 @@ def _pairs_said(
         said.append(Said((*block, "test"), None, "no folder of its own, so the split is drawn"))
     else:
         train = len([row for row in rows if row.image.startswith(f"{pairs['train']}/")])
-        said.append(Said((*block, "train"), pairs["train"], f"{train} cases"))
-        rest = f"{len(rows) - train} cases, tested on and not trained on"
+        said.append(Said((*block, "train"), pairs["train"], plural(train, "case")))
+        rest = f"{plural(len(rows) - train, 'case')}, tested on and not trained on"
         said.append(Said((*block, "test"), pairs["test"], rest))
     if "masks" not in pairs and pairs.get("overlaps"):
         why = "of two segments in a voxel, the one that labels names later has it"
