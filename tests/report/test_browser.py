@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -82,18 +83,20 @@ def report(shown_volumes: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) 
     )
 
 
-def long_report() -> str:
-    """A report of more patients and labels than a page lays out at once, by two sites."""
+def long_report(labels: Sequence[str], lowest: float = 0.5) -> str:
+    """A report of 25 patients by two sites, and of labels of some Dice."""
     _, truth, prediction = volumes(1)
     known = {"case": "p", "patient": "p", "subset": "test", "fold": None}
     masks = Masks(truth, prediction, ["liver"], 0.012, SPACING)
     (row,) = case_rows(known, masks, Evaluation())
     random = np.random.default_rng(0)
     rows = [
-        {**row, "case": f"p{n:02d}", "patient": f"p{n:02d}", "label": f"organ {k}", **scores}
+        {**row, "case": f"p{n:02d}", "patient": f"p{n:02d}", "label": label, **scores}
         for n in range(25)
-        for k in range(12)
-        for scores in [{"dice": random.uniform(0.5, 1), "volume_error_ml": random.normal(0, 2000)}]
+        for label in labels
+        for scores in [
+            {"dice": max(random.uniform(lowest, 1), 0), "volume_error_ml": random.normal(0, 2000)}
+        ]
     ]
     metrics = metrics_table(rows)
     cases = [f"p{n:02d}" for n in range(25)]
@@ -139,7 +142,15 @@ def address(tmp_path_factory):
 @pytest.fixture(scope="module")
 def long_address(tmp_path_factory):
     path = tmp_path_factory.mktemp("long") / "report.html"
-    path.write_text(long_report(), encoding="utf-8")
+    path.write_text(long_report([f"organ {k}" for k in range(12)]), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def wordy_address(tmp_path_factory):
+    path = tmp_path_factory.mktemp("wordy") / "report.html"
+    sides = [f"branches_of_the_common_carotid_artery_{side}" for side in ("left", "right")]
+    path.write_text(long_report(sides, lowest=-0.5), encoding="utf-8")
     return path.as_uri()
 
 
@@ -374,6 +385,17 @@ def test_many_labels_can_be_read(browser, long_address, width):
         names = page.locator(".hero table.labels tbody tr").evaluate_all(TEXTS)
         means = [float(row[1]) for row in names]
         assert len(means) == 12 and means == sorted(means)
+        results = Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
+
+
+def test_long_names_fit_on_a_phone(browser, wordy_address):
+    with opened(browser, wordy_address, 390) as page:
+        sides = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+        wide, screen = page.evaluate(sides)
+        assert wide <= screen
+        assert page.locator(".hero table.labels td").first.is_visible()
+        assert "Patients" in page.locator(".hero table.labels thead").inner_text()
         results = Axe().run(page)
         assert results.violations_count == 0, results.generate_report()
 
