@@ -33,9 +33,9 @@ from slicewise.survey.organs import organs_of
 from slicewise.survey.pairing import framed, pairings
 from slicewise.survey.said import Other, Said, some_of
 from slicewise.survey.words import words_of
-from slicewise.wording import plural
 from slicewise.volumes.dicom.annotations import annotation_kind
 from slicewise.volumes.frames import labelled_frames
+from slicewise.wording import plural
 
 TRIES = 200
 """Choices of images and masks of a BIDS data set that are tried."""
