@@ -34,6 +34,11 @@ def test_every_case_is_there_once_and_the_odd_one_first():
     assert text.count('<figure class="tile marked"') == 1
 
 
+def test_the_page_says_how_slices_lie():
+    text = data_page(ShownData("study", seen(cases(1))))
+    assert "the patient's right is on the left, and in a sagittal slice the front." in text
+
+
 def test_the_page_says_which_of_many_labels_its_figures_have():
     labels = [f"label_{n}" for n in range(9)]
     text = data_page(ShownData("study", seen(cases(1), labels=labels)))
