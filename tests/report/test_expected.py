@@ -39,6 +39,23 @@ def test_each_mask_is_a_dot_at_its_two_numbers() -> None:
     assert low <= shown[["dice", "expected"]].min().min() and high >= 1
 
 
+def test_many_labels_are_told_apart_beside_the_dots() -> None:
+    labels = [f"organ {n}" for n in range(12)]
+    shown = pd.concat([scores(2)[:2].assign(label=label) for label in labels])
+    figure = expected_dots(shown)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    (legend,) = figure.legends
+    assert axes.get_legend() is None
+    assert not axes.get_window_extent().overlaps(legend.get_window_extent())
+    assert [text.get_text() for text in legend.get_texts()] == labels
+    dots = [each for each in axes.collections if isinstance(each, PathCollection)]
+    looks = {
+        (tuple(each.get_facecolor()[0]), each.get_paths()[0].vertices.tobytes()) for each in dots
+    }
+    assert len(looks) == 12
+
+
 def test_it_says_how_many_intervals_held() -> None:
     rows = [{"n": 30, "held": 27, "nowhere": 0}, {"n": 30, "held": 20, "nowhere": 0}]
     assert in_words(rows) == (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -12,11 +13,15 @@ from matplotlib.figure import Figure
 
 from slicewise.evaluation.expectations import agreement_of
 from slicewise.report.formats import themed
-from slicewise.report.style import CYCLE, INK, rc_params
+from slicewise.report.style import CYCLE, INK, clipped_apart, rc_params
 from slicewise.wording import plural
 
 FEW = 20
 """Of fewer masks a share and a correlation say little."""
+MARKERS = "os^D"
+"""What dots look like where there are more labels than colours."""
+LONGEST = 22
+"""Letters of a label for which a legend of two columns has room."""
 
 
 def expected_section(scores: pd.DataFrame | None) -> dict[str, Any] | None:
@@ -73,8 +78,10 @@ def expected_dots(scores: pd.DataFrame) -> Figure:
     """
     ink = INK["light"]
     start = max(0.0, float(scores[["dice", "expected"]].min().min()) - 0.08)
+    short = clipped_apart(map(str, scores["label"].unique()), LONGEST)
+    rows = math.ceil(len(short) / 2) if len(short) > 1 else 0
     with matplotlib.rc_context(rc_params()):
-        figure = Figure(figsize=(4.9, 4.2), layout="constrained")
+        figure = Figure(figsize=(4.9, 4.2 + 0.2 * rows), layout="constrained")
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=ink["muted"], linewidth=0.9, zorder=1)
         for number, (label, own) in enumerate(scores.groupby("label", sort=False)):
@@ -86,13 +93,15 @@ def expected_dots(scores: pd.DataFrame) -> Figure:
                 own["expected"],
                 own["dice"],
                 s=26,
+                marker=MARKERS[number // len(CYCLE) % len(MARKERS)],
                 color=colour,
                 edgecolor=ink["paper"],
                 linewidth=0.6,
                 zorder=3,
-                label=str(label),
+                label=short[str(label)],
             )
-        if scores["label"].nunique() > 1:
-            axes.legend(loc="lower right", frameon=False)
+        if rows:
+            # dots may lie anywhere within the axes
+            figure.legend(loc="outside lower center", ncols=2)
         axes.set(xlim=(start, 1), ylim=(start, 1), xlabel="Expected Dice", ylabel="True Dice")
     return figure
