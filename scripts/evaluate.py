@@ -34,6 +34,7 @@ def main(snakemake):
         check_made(predictions)
         ensemble = given.get("ensemble") or []
         folds = read_origins(given.configs, assigned, predictions, cases, ensemble)
+        folds.check_content(content)
         metrics = score_cases(
             predicted_cases(assigned, masks, predictions),
             content,

@@ -34,6 +34,7 @@ def main(snakemake):
             given.get("samples") or [],
             given.get("ensemble") or [],
         )
+        folds.check_content(cfg.content)
         metrics = read_metrics(given.metrics)
         images = paths_told(snakemake, "images")
         masks = paths_told(snakemake, "masks")

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from slicewise.config import Content
+from slicewise.errors import SlicewiseError
 from slicewise.evaluation.folds import Folds, trained_until, training_minutes
 from tests.pages import history
 
@@ -25,6 +27,18 @@ def test_minutes_ignore_a_night_between_two_epochs_and_read_any_clock():
 def test_minutes_are_of_all_folds():
     # four epochs each, half a minute each
     assert training_minutes([history(), history()]) == pytest.approx(4.0)
+
+
+def test_models_are_not_scored_by_other_labels_than_those_of_their_training():
+    """As where a configuration is edited while jobs wait in the queue of a cluster."""
+    own = {"intensity": "hu", "contiguous": True, "other_labels": "background"}
+    content = Content(**own, labels={"liver": [1], "spleen": [2]}, empty_masks="allow")
+    records = [SimpleNamespace(content=content.once_read)] * 2
+    folds = Folds(records, {})
+    folds.check_content(content.model_copy(update={"empty_masks": "refuse"}))
+    for labels in ({"liver": [2], "spleen": [1]}, {"spleen": [2], "liver": [1]}):
+        with pytest.raises(SlicewiseError, match=r"dataset: fold-0 was trained .* \(.*labels"):
+            folds.check_content(Content(**own, labels=labels))
 
 
 def test_a_training_ends_with_the_last_epoch_of_its_last_fold():

@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from slicewise.config import Content
 from slicewise.dataset.calibration import OFTEN
 from slicewise.dataset.ensembles import EnsembleRecord
 from slicewise.dataset.training_record import TrainingRecord
+from slicewise.errors import SlicewiseError
 from slicewise.evaluation.ledger import model_digest
 from slicewise.files import digest
+from slicewise.records import differences
 from slicewise.stored import check_numbers, read_arrays, read_stored_table, refused
 
 SAMPLES = ("images", "masks")
@@ -107,6 +110,25 @@ class Folds:
         known = [record.ranges.get("labels") for record in self.records]
         told = [labels[label]["lacking"] for labels in known if labels and label in labels]
         return None in known or not told or max(told) < OFTEN
+
+    def check_content(self, content: Content) -> None:
+        """Refuse to score or show models by other labels than those that they were trained on.
+
+        A job of a cluster reads the configuration when it starts, which may be days after
+        `snakemake` has planned it.
+
+        Raises
+        ------
+        SlicewiseError
+            Naming the settings of the data set that differ.
+        """
+        for name, record in zip(self.names, self.records, strict=True):
+            if changed := differences(record.content, content.once_read):
+                raise SlicewiseError(
+                    f"dataset: {name} was trained with other settings ({', '.join(changed)}) than "
+                    "the configuration has now; run snakemake again, which makes anew what follows "
+                    "from them, or take the edit back"
+                )
 
     @property
     def teacher(self) -> str | None:
