@@ -179,10 +179,49 @@ def look_at_records():
                 each.set_input(record=look_before(each))
 
 
+def ask_all_for_reasons():
+    """Have Snakemake ask jobs for their own reasons, too, that wait for what is made again.
+
+    Whatever comes after a job that is to be done, it asks for none, as if it followed from that. What
+    only waits for an `ancient` file does not: it, and all that is made from it, stayed as it was,
+    whatever had changed (snakemake#4166).
+    """
+    dag = workflow.dag
+    update_all, walk = dag.update_needrun, dag.bfs
+
+    def follows(job, after):
+        files = dag.depending[job][after]
+        return not all(path.is_ancient and os.path.exists(path) for path in files)
+
+    def walk_what_follows(direction, *jobs, **how):
+        if direction is not dag.depending:
+            yield from walk(direction, *jobs, **how)
+            return
+        seen = [*jobs]
+        known = {*jobs}
+        for job in seen:
+            yield job
+            later = [each for each in direction[job] if each not in known and follows(job, each)]
+            seen += later
+            known.update(later)
+
+    async def update_needrun(*given, **named):
+        dag.bfs = walk_what_follows
+        try:
+            return await update_all(*given, **named)
+        finally:
+            dag.bfs = walk
+
+    dag.update_needrun = update_needrun
+
+
 def look_before(maker):
     """Return the input function that compares the record of a rule's job with what is asked for."""
 
     def compare(wildcards):
+        # there is no graph of jobs before
+        if "update_needrun" not in vars(workflow.dag):
+            ask_all_for_reasons()
         made, asked = asked_of(maker, wildcards)
         outputs = asked.outputs
         put_back_plans(NAMES[maker.name], wildcards)
@@ -408,8 +447,7 @@ def named_here(name):
 def tell_what_is_left():
     """Name what is still as it was, where Snakemake overlooked it as something else was to be done.
 
-    That is so beside slices that were cut again for another training (snakemake#4166). Where what was
-    asked for is not even there, the run did not succeed.
+    Where what was asked for is not even there, the run did not succeed.
     """
     look = Look()
     asked = [asked_of(maker, wildcards)[1] for maker, wildcards in STALE]

@@ -109,11 +109,24 @@ def test_what_a_killed_run_was_at_hides_no_training_that_is_missing(workflow, le
 
 
 @pytest.mark.slow
+def test_what_was_asked_for_is_made_beside_what_a_killed_run_was_at(workflow):
+    mark_unfinished(workflow, "cases/_slices/axial48/train-0.json")
+    (workflow.root / REPORT).unlink()
+    workflow.snakemake("--rerun-incomplete", REPORT)
+    assert (workflow.root / REPORT).is_file()
+
+
+@pytest.mark.slow
 def test_a_run_that_overlooked_what_was_asked_for_did_not_succeed(workflow):
+    """As Snakemake would, were it not told to ask for the reasons of all jobs."""
+    rules = workflow.root / "rules" / "run.smk"
+    text = rules.read_text()
+    rules.write_text(text.replace("            ask_all_for_reasons()\n", "            pass\n"))
     mark_unfinished(workflow, "cases/_slices/axial48/train-0.json")
     (workflow.root / REPORT).unlink()
     said = workflow.snakemake("--rerun-incomplete", REPORT, fails=True)
     assert f"error: {REPORT}: not made yet; run the same command once more" in said
+    rules.write_text(text)
     workflow.snakemake("--rerun-incomplete", REPORT)
     assert (workflow.root / REPORT).is_file()
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pydicom
 import pytest
-from conftest import LARGE, TRAINING, Workflow, copied, started
+from conftest import LARGE, TEST, TRAINING, Workflow, copied, started
 from playwright.sync_api import expect
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
@@ -218,6 +218,16 @@ def test_a_setting_retrains_even_while_leaks_are_looked_for_again(workflow):
     due = workflow.due()
     assert (due["leakage"], due["train"]) == (1, 1)
     assert "slices" not in due
+
+
+def test_what_only_waits_for_what_is_made_again_is_made_again_for_its_own_reasons(workflow):
+    """In the same run: what was predicted by other code would be scored else."""
+    path = workflow.root / "scripts" / "predict.py"
+    path.write_text(f"{path.read_text()}EDITED = 1\n")
+    workflow.change("dataset.exclude", [TEST[0]])
+    due = workflow.due()
+    assert (due["leakage"], due["predict"], due["evaluate"]) == (1, 2, 2)
+    assert not {"train", "slices"} & due.keys()
 
 
 @pytest.mark.slow
