@@ -313,6 +313,50 @@ def test_a_job_that_is_told_to_stop_is_one_line_without_traceback(tmp_path, numb
     assert list(target.parent.iterdir()) == [], "nothing half-written"
 
 
+ORPHANED = """
+import subprocess, sys, time
+from types import SimpleNamespace
+from slicewise.job import script_job, stop_check
+
+if sys.argv[2:]:
+    subprocess.run([sys.executable, sys.argv[0], sys.argv[1]])
+told = SimpleNamespace(
+    rule="predict", log=["a.log"], resources={}, input=[], output=[], params={}, wildcards={}
+)
+with script_job(told) as log:
+    reason = stop_check() if sys.argv[1] == "saves" else lambda: None
+    print("ready", flush=True)
+    until = time.monotonic() + 60
+    while reason() is None and time.monotonic() < until:
+        time.sleep(0.01)
+    log(f"saved, because {reason()}")
+"""
+
+
+@pytest.mark.parametrize("how", ["stops", "saves"])
+def test_a_job_whose_snakemake_was_killed_stops(tmp_path, how):
+    """Else it would write masks by settings of before among those of the next run."""
+    script = tmp_path / "predict.py"
+    script.write_text(ORPHANED)
+    with subprocess.Popen(
+        [sys.executable, str(script), how, "starts another"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    ) as parent:
+        assert parent.stdout.readline() == "ready\n"
+        parent.kill()
+        parent.communicate(timeout=50)  # what it started holds these pipes
+    lines = (tmp_path / "a.log").read_text().splitlines()
+    said = {
+        "stops": "error: stopped, because what started it is gone; the same command goes on (after "
+        "snakemake --unlock, if it asks for that)",
+        "saves": "saved, because what started it is gone",
+    }
+    assert said[how] in lines
+
+
 def test_ctrl_c_is_a_reason_to_stop_however_often_it_is_pressed(tmp_path):
     code = (
         "import sys, time; from slicewise.job import job, stop_check\n"

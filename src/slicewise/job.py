@@ -36,6 +36,9 @@ STOPS = {
 }
 """What tells a process to stop, and how that is called."""
 TOLD = "it was told to stop"
+ORPHANED = "what started it is gone"
+LOOKS = 1.0
+"""Seconds between two looks whether what started a job is still there."""
 SCRIPTS = f".snakemake{os.sep}scripts{os.sep}"
 """Where Snakemake writes the scripts that it runs."""
 NOW = "at work on "
@@ -77,7 +80,13 @@ def job(
     out.begin({} if resources is None else resources)
     recorder = None if told is None else Recorder(told)
     mark = None if told is None else Mark(told)
-    with _ending_when_told(), _listening(out, told), _in_one_sentence(out, mark):
+    orphaned = _never if told is None else _orphan_check()
+    with (
+        _ending_when_told(),
+        _ending_when_orphaned(orphaned),
+        _listening(out, told),
+        _in_one_sentence(out, mark, orphaned),
+    ):
         # the interpreter of a script may be another one than Snakemake's
         workflow = workflow_folder()
         if workflow is not None:
@@ -147,6 +156,40 @@ def _ending_when_told() -> Iterator[None]:
 
 
 @contextmanager
+def _ending_when_orphaned(orphaned: Callable[[], bool]) -> Iterator[None]:
+    """Tell the block to stop once what started the process is gone.
+
+    A job outlives a ``snakemake`` that is killed itself, and what it makes then counts for nothing.
+    The next ``snakemake`` may be told other settings, and would find among its results what this
+    one writes by those of before.
+    """
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(LOOKS):
+            if orphaned():
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    if orphaned is not _never:
+        threading.Thread(target=look, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+def _orphan_check() -> Callable[[], bool]:
+    """Return a function that tells whether what started this process is gone."""
+    parent = os.getppid()
+    return lambda: os.getppid() != parent
+
+
+def _never() -> bool:
+    return False
+
+
+@contextmanager
 def _listening(out: _LogFile, told: Told | None) -> Iterator[None]:
     """Log what the library warns of, such as files left aside, and what it is at work on."""
     warned = _Saying(out.log, out.write)
@@ -165,12 +208,14 @@ def _listening(out: _LogFile, told: Told | None) -> Iterator[None]:
 
 
 @contextmanager
-def _in_one_sentence(out: _LogFile, mark: Mark | None = None) -> Iterator[None]:
+def _in_one_sentence(
+    out: _LogFile, mark: Mark | None, orphaned: Callable[[], bool]
+) -> Iterator[None]:
     """End the process with a sentence for each fault of the input, in place of a traceback."""
     try:
         yield
     except KeyboardInterrupt:
-        out.log(f"{MARK}stopped, because {TOLD}; {AGAIN}")
+        out.log(f"{MARK}stopped, because {ORPHANED if orphaned() else TOLD}; {AGAIN}")
         sys.exit(1)
     except SlicewiseError as error:
         several = error.errors if isinstance(error, SeveralErrors) else [error]
@@ -270,23 +315,23 @@ def stop_check() -> Callable[[], str | None]:
 
     A cluster warns a job by SIGTERM before it kills it, so does `snakemake`
     when it is told to stop (`pass_on_stops`); Ctrl-C is SIGINT for all that
-    a terminal has started, and SIGHUP that it was closed. A job outlives a ``snakemake`` that is
-    killed itself; what it would make then counts for nothing. In each case
-    a long job had better stop where it can go on. Slurm warns twice, by itself
-    and by ``srun``, and people press Ctrl-C twice, so a further signal says no
+    a terminal has started, and SIGHUP that it was closed. A job whose ``snakemake`` was killed
+    tells itself. In each case a long job had better stop where it can go on. Slurm warns
+    twice, by itself and by ``srun``, and people press Ctrl-C twice, so a further signal says no
     more than the first; what does not stop is killed by SIGKILL.
     """
-    parent = os.getppid()
+    orphaned = _orphan_check()
     reasons: list[str] = []
 
     def warned(number: int, frame: object) -> None:
-        reasons.append(f"{TOLD} ({STOPS[signal.Signals(number)]})")
+        told = f"{TOLD} ({STOPS[signal.Signals(number)]})"
+        reasons.append(ORPHANED if orphaned() else told)
 
     _on_stops(warned)
 
     def reason() -> str | None:
-        if os.getppid() != parent:
-            reasons.append("what started it is gone")
+        if orphaned():
+            reasons.append(ORPHANED)
         return reasons[0] if reasons else None
 
     return reason
