@@ -5,7 +5,7 @@ from collections import Counter
 from contextlib import suppress
 
 from snakemake.cli import get_argument_parser
-from snakemake.io import is_callable
+from snakemake.io import is_callable, is_flagged
 from snakemake.iocontainers import Wildcards
 
 from slicewise import asked, overview
@@ -229,8 +229,8 @@ def look_before(maker):
         log = log_of(maker.name, wildcards)
         failed = has_failed(log)
         there = is_all_there(asked)
-        if not why and failed and there:
-            # its record was given back, as what was there still is: what made it due may have been
+        if not why and there and (failed or is_noted_wrongly(made, asked)):
+            # its record holds, as what was there still is: what made it due may have been
             # taken back, and Snakemake has noted the job that failed
             for path in made:
                 workflow.persistence.cleanup_metadata(path)
@@ -271,6 +271,17 @@ def look_before(maker):
         return []
 
     return compare
+
+
+def is_noted_wrongly(made, asked):
+    """Tell whether Snakemake has noted a job that left its output as it was, with its record.
+
+    What such a job was to `update` Snakemake puts back, and notes it as if the job had made it.
+    """
+    if not all(is_flagged(path, "update") for path in made):
+        return False
+    noted = workflow.persistence.metadata(made[0])
+    return (getattr(noted, "starttime", None) or 0) * 1000 > made_at(asked)
 
 
 def stale_because(name, made, asked):

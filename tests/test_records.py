@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -198,6 +199,25 @@ def test_a_job_that_fails_gives_back_the_record_of_what_it_left_as_it_was(touche
         raise SlicewiseError("no")
     assert record_path(CUT).exists() != touched
     assert touched or record_path(CUT).read_text() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_job_that_is_killed_leaves_the_record_of_what_it_left_as_it_was(whole):
+    """As by a case that needs more memory than there is, and is taken away again."""
+    cut()
+    before = record_path(CUT).read_text()
+    child = os.fork()
+    if child == 0:
+        try:
+            with script_job(told("cut", CUT, {}, code=[]), whole=whole):
+                os.kill(os.getpid(), signal.SIGKILL)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status)
+    assert record_path(CUT).exists() == whole
+    assert not whole or record_path(CUT).read_text() == before
 
 
 def test_the_last_of_two_records_of_a_file_counts(monkeypatch):

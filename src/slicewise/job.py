@@ -98,12 +98,12 @@ def job(
             # what a job that was killed left of them
             sweep(*map(Path, told.output))
         if recorder is not None:
-            recorder.begin()
+            recorder.begin(whole=whole)
         try:
             yield out.log
         except BaseException:
             if recorder is not None and whole:
-                recorder.give_back()
+                recorder.fail()
             raise
         if recorder is not None:
             recorder.finish()
@@ -268,8 +268,8 @@ def script_job(told: Told, *, whole: bool = False) -> AbstractContextManager[Cal
     told : object
         The ``snakemake`` of the script.
     whole : bool
-        Whether all that is read of its work is in its outputs, which a failed job leaves as they
-        were (``update`` in its rule): their record holds again then.
+        Whether all that is read of its work is in its outputs, which a job that fails or is killed
+        leaves as they were (``update`` in its rule): their record holds on then.
     """
     return job(told.log[0], told.resources, told, whole=whole)
 

@@ -191,8 +191,16 @@ class Recorder:
         self.volumes: Volumes = {}
         self.former: dict[str, Any] | None = None
 
-    def begin(self) -> None:
+    def begin(self, *, whole: bool = False) -> None:
         """Forget the old record, and compare the inputs with the records of their makers.
+
+        Parameters
+        ----------
+        whole : bool
+            Whether all that is read of the job's work is in its outputs, which stay as they are
+            until it writes them at its end. Their record then holds until then, too, also where the
+            job is killed. What made it due may be taken back, such as a case that needed
+            too much memory.
 
         Raises
         ------
@@ -202,7 +210,8 @@ class Recorder:
         if not self.active:
             return
         self.former = read_record(self.path)
-        self.path.unlink(missing_ok=True)
+        if not whole:
+            self.path.unlink(missing_ok=True)
         self.code = code_now(code_of(self.told.params))
         makers = Makers()
         for path in self._made_inputs():
@@ -230,17 +239,14 @@ class Recorder:
         }
         write_json(self.path, record)
 
-    def give_back(self) -> None:
-        """Write the old record again, where what it is of is still there: the job has failed.
-
-        What made the job due may be taken back, such as a bad case that was added.
-        """
+    def fail(self) -> None:
+        """Forget the old record, unless what it is of is still there: the job has failed."""
         if self.former is None:
             return
         base = Path(self.outputs[0]).parent
         there = [path for path in self.outputs if Path(path).exists()]
-        if self.former["outputs"] == {os.path.relpath(path, base): sha256(path) for path in there}:
-            write_json(self.path, self.former)
+        if self.former["outputs"] != {os.path.relpath(path, base): sha256(path) for path in there}:
+            self.path.unlink(missing_ok=True)
 
     def _made_inputs(self) -> Iterator[str]:
         """Yield the inputs that are results of other jobs and no volumes."""

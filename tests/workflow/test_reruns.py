@@ -256,6 +256,23 @@ def test_a_training_patient_added_to_the_test_set_is_not_scored(workflow):
 
 
 @pytest.mark.slow
+def test_a_case_that_memory_is_too_small_for_trains_nobody_once_it_is_gone(workflow):
+    script = workflow.root / "scripts" / "ingest.py"
+    text = script.read_text()
+    killed = "        import os, signal; os.kill(os.getpid(), signal.SIGKILL)\n"
+    line = "        case_records = ingest.ingest(\n"
+    assert line in text
+    script.write_text(text.replace(line, killed + line))
+    workflow.add_patient("p07", "train")
+    said = workflow.snakemake(fails=True)
+    assert "the job was killed" in said
+    script.write_text(text)
+    for path in (workflow.root / "data").rglob("p07_*"):
+        path.unlink()
+    assert {"ingest", "plan", "train", "predict"}.isdisjoint(workflow.due())
+
+
+@pytest.mark.slow
 def test_a_bad_case_that_is_taken_away_again_trains_nobody(workflow):
     """Be it damaged, or a scan that is there already."""
     raw = workflow.root / "data" / "livers" / "raw"
