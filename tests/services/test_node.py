@@ -25,7 +25,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.files import write_text
 from slicewise.segmenting.export import export
 from slicewise.segmenting.models import choose
-from slicewise.services.node import Manner, Node, Peer
+from slicewise.services.node import OUT_OF_RESOURCES, Manner, Node, Peer
 from slicewise.volumes.dicom.write_seg import write_seg
 from tests.scans import PLANTED, SECRETS, UID
 from tests.segmenting.made import experiment, hounsfield
@@ -221,6 +221,36 @@ def test_what_an_archive_refuses_holds_up_nobody_else(tmp_path, write_series):
     assert "PACS: 1 of 4 segmentations refused (p1.dcm, status A900); it is tried again" in line
 
 
+def test_a_name_server_that_is_down_ends_nothing(tmp_path, monkeypatch):
+    def nobody(*address: object, **options: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    said = []
+    peer = Peer("PACS", "pacs.example.org", 104)
+    node = Node(None, tmp_path / "node", Manner(peer=peer), said.append)
+    write_text(tmp_path / "node" / "outgoing" / "s.dcm", "SEG")
+    monkeypatch.setattr(socket, "getaddrinfo", nobody)
+    node.step()
+    (line,) = said
+    assert "PACS: nothing tells the address of pacs.example.org; it is tried again" in line
+    assert (tmp_path / "node" / "outgoing" / "s.dcm").is_file()
+
+
+def test_a_full_disk_is_told_to_the_sender(tmp_path, monkeypatch):
+    def full(path: Path, data: bytes) -> None:
+        raise SlicewiseError(f"{path}: no space left on the disk while writing it")
+
+    monkeypatch.setattr("slicewise.services.node.write_bytes", full)
+    node = Node(None, tmp_path, Manner(), print)
+    event = SimpleNamespace(
+        file_meta=SimpleNamespace(MediaStorageSOPInstanceUID="1.2"),
+        dataset=SimpleNamespace(StudyInstanceUID="1.3"),
+        encoded_dataset=lambda include_meta: b"",
+        assoc=None,
+    )
+    assert node.receive(event) == OUT_OF_RESOURCES
+
+
 def test_a_study_that_cannot_be_segmented_is_kept_with_the_reason(model, write_series, tmp_path):
     def as_mr(header: pydicom.Dataset, k: int) -> None:
         header.Modality = "MR"
@@ -293,7 +323,9 @@ def test_localizers_that_come_late_are_left_aside_as_those_in_time(
     assert not list(tmp_path.glob("failed/*")) and not list((tmp_path / "work").iterdir())
 
 
-@pytest.mark.parametrize("text", ["PACS", "PACS@host", "@host:104", "PACS@host:0", "P@h:x"])
+@pytest.mark.parametrize(
+    "text", ["PACS", "PACS@host", "@host:104", "PACS@host:0", "P@h:x", "PÄCS@h:1"]
+)
 def test_a_peer_that_is_none_is_refused(text):
     with pytest.raises(SlicewiseError, match="write TITLE@HOST:PORT"):
         Peer.parse(text)

@@ -90,10 +90,11 @@ class Peer:
         """
         title, _, place = text.partition("@")
         host, _, port = place.rpartition(":")
-        if not (title and host and port.isdigit() and 0 < int(port) < 65536 and len(title) <= 16):
+        named = title and title.isascii() and len(title) <= 16
+        if not (named and host and port.isdigit() and 0 < int(port) < 65536):
             raise SlicewiseError(
-                f"--send-to {text}: write TITLE@HOST:PORT, with a title of 16 characters at most, "
-                "such as PACS@pacs.example.org:104"
+                f"--send-to {text}: write TITLE@HOST:PORT, with a title of 16 plain characters at "
+                "most, such as PACS@pacs.example.org:104"
             )
         return cls(title, host, int(port))
 
@@ -203,7 +204,7 @@ class Node:
                 self.folder / "incoming" / study / f"{image}.dcm",
                 event.encoded_dataset(include_meta=True),
             )
-        except OSError:
+        except (OSError, SlicewiseError):  # a full disk, too
             return OUT_OF_RESOURCES
         self._note(study, event)
         return SUCCESS
@@ -355,7 +356,10 @@ def _sent(paths: Sequence[Path], manner: Manner) -> str | None:
     peer = manner.peer
     entity = AE(ae_title=manner.title)
     entity.add_requested_context(SegmentationStorage, PLAIN)
-    association = entity.associate(peer.host, peer.port, ae_title=peer.title)
+    try:
+        association = entity.associate(peer.host, peer.port, ae_title=peer.title)
+    except (OSError, UnicodeError):  # of a name server, before it connects
+        return f"nothing tells the address of {peer.host}"
     if not association.is_established:
         return "it does not answer, or does not take segmentations from this node"
     refused = []
