@@ -25,7 +25,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.files import write_text
 from slicewise.segmenting.export import export
 from slicewise.segmenting.models import choose
-from slicewise.services.node import OUT_OF_RESOURCES, Manner, Node, Peer
+from slicewise.services.node import BEGUN, OUT_OF_RESOURCES, Manner, Node, Peer
 from slicewise.volumes.dicom.write_seg import write_seg
 from tests.scans import PLANTED, SECRETS, UID
 from tests.segmenting.made import experiment, hounsfield
@@ -299,6 +299,57 @@ def test_a_study_that_comes_in_parts_is_kept_whole(monkeypatch, tmp_path, makes)
     assert kept == (["SEG of a", "SEG of b"] if makes else ["a", "b"])
     assert len(list(tmp_path.glob("failed/*/reason.txt"))) == (0 if makes else 2)
     assert not list((tmp_path / "work").iterdir())
+
+
+def test_a_study_that_ends_the_process_holds_up_no_other(monkeypatch, tmp_path):
+    """Memory may be too small for one: the system kills the process, and another one starts."""
+    imitate(monkeypatch, makes=True)
+    asked = SimpleNamespace(chosen=None, offset=0, batch=1)
+    for study in ("huge", "small"):
+        write_text(tmp_path / "work" / study / f"{study}.dcm", study)
+    made = sys.modules["slicewise.services.node"].segment_scans
+
+    def killed(scans, *others):
+        if scans == ["huge"]:
+            raise SystemExit("killed")
+        return made(scans, *others)
+
+    monkeypatch.setattr("slicewise.services.node.segment_scans", killed)
+    said = []
+    for _ in range(3):
+        with pytest.raises(SystemExit):
+            Node(asked, tmp_path, Manner(), said.append).step()
+    assert [path.read_text() for path in tmp_path.glob("outgoing/*.dcm")] == ["SEG of small"]
+    Node(asked, tmp_path, Manner(), said.append).step()
+    (reason,) = tmp_path.glob("failed/*/reason.txt")
+    assert reason.read_text().startswith("huge: segmenting it has ended this node 3 times")
+    assert not list((tmp_path / "work").iterdir()) and not list(tmp_path.rglob(BEGUN))
+
+
+def test_a_fault_of_our_own_ends_no_node(monkeypatch, tmp_path):
+    def faulty(*arguments: object) -> None:
+        raise RuntimeError("Muster^Hans")
+
+    imitate(monkeypatch, makes=True)
+    monkeypatch.setattr("slicewise.services.node.segment_scans", faulty)
+    said = []
+    asked = SimpleNamespace(chosen=None, offset=0, batch=1)
+    write_text(tmp_path / "work" / "study" / "a.dcm", "a")
+    Node(asked, tmp_path, Manner(), said.append).step()
+    (reason,) = tmp_path.glob("failed/*/reason.txt")
+    assert "a fault of slicewise's own (RuntimeError) ended it" in reason.read_text()
+    assert "Muster" not in " ".join([*said, reason.read_text()])
+
+
+def test_nothing_is_kept_of_a_study_that_is_done(monkeypatch, tmp_path, write_series):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    write_series(tmp_path / "node" / "work" / "study")
+    outcome = SimpleNamespace(made=[], failures=["no"])
+    monkeypatch.setattr("slicewise.services.node.segment_scans", lambda *arguments: outcome)
+    asked = SimpleNamespace(chosen=None, offset=0, batch=1)
+    Node(asked, tmp_path / "node", Manner(), print).step()
+    assert list((tmp_path / "node").glob("failed/*/reason.txt"))
+    assert not list(tmp_path.rglob("caches/slicewise/*"))
 
 
 @pytest.mark.parametrize("words", [["ORIGINAL", "PRIMARY", "LOCALIZER"], ["ORIGINAL", "PRIMARY"]])

@@ -152,6 +152,11 @@ def find_scans(places: Sequence[Path]) -> Found:
     return search
 
 
+def forget(place: Path) -> None:
+    """Delete what was kept of the headers in a folder that is no more."""
+    place_of(place, "json").unlink(missing_ok=True)
+
+
 def are_localizers(paths: Sequence[Path]) -> bool:
     """Tell whether files of DICOM all call themselves localizers; none are none."""
     return bool(paths) and all(read_entry(path, "").kind == "localizer" for path in paths)

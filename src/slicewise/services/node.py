@@ -34,7 +34,7 @@ from slicewise.files import write_bytes, write_text
 from slicewise.segmenting.pages import Output
 from slicewise.segmenting.progress import Progress
 from slicewise.segmenting.run import Order, segment_scans
-from slicewise.segmenting.scans import are_localizers, find_scans
+from slicewise.segmenting.scans import are_localizers, find_scans, forget
 from slicewise.services.asked import Asked
 from slicewise.wording import plural, some
 
@@ -63,6 +63,9 @@ ROOM = 1_000_000_000
 LONGEST = 300.0
 """Seconds at most between two attempts to send."""
 FOLDERS = ("incoming", "work", "outgoing", "failed")
+BEGUN = ".begun"
+"""Of a study: how often it was begun to be segmented and the process ended meanwhile."""
+MOST_BEGUN = 3
 
 
 @dataclass(frozen=True)
@@ -242,7 +245,8 @@ class Node:
     def step(self) -> None:
         """Segment all studies that are complete, and send what is made."""
         self._take_complete()
-        for place in sorted((self.folder / "work").iterdir()):
+        # one that ends the process each time, as where memory is too small, holds up no other
+        for place in sorted((self.folder / "work").iterdir(), key=lambda one: (_begun(one), one)):
             if not self._stop.is_set():
                 self._segment(place)
         self._send_all()
@@ -280,21 +284,10 @@ class Node:
             self.log(f"study {place.name}: {said} and nothing else, which is left aside")
             shutil.rmtree(place, ignore_errors=True)
             return
-        try:
-            found = find_scans([place])
-            for line in found.aside:
-                self._say(place)(line)
-            order = Order(self.asked.chosen, Output(made), self.asked.offset, self.asked.batch)
-            quiet = Progress(len(found.scans), io.StringIO())
-            outcome = segment_scans(found.scans, order, self._say(place), quiet)
-            reasons = [*found.failures, *outcome.failures]
-            names = outcome.made
-        except SlicewiseError as error:
-            reasons = [str(error)]
-            names = []
+        names, reasons = self._made(place, Output(made))
         for number, name in enumerate(names, start=1):
             seg = f"{_batch(place)}-{number}.dcm"
-            order.output.seg(name).rename(self.folder / "outgoing" / seg)
+            Output(made).seg(name).rename(self.folder / "outgoing" / seg)
         seconds = time.monotonic() - begun
         shown = [reason.replace(f"{place}/", "").replace(str(place), "study") for reason in reasons]
         if not names:
@@ -304,6 +297,36 @@ class Node:
         self.log(f"study {place.name}: {plural(len(names), 'series', 'series')} in {seconds:.1f} s")
         shutil.rmtree(place, ignore_errors=True)
         shutil.rmtree(made, ignore_errors=True)
+        forget(place)
+
+    def _made(self, place: Path, output: Output) -> tuple[list[str], list[str]]:
+        """Segment the series of a study; return those that have a mask, and why others have none.
+
+        Whatever is wrong with a study, the node goes on with others.
+        """
+        begun = _begun(place)
+        if begun >= MOST_BEGUN:
+            return [], [
+                f"{place.name}: segmenting it has ended this node {begun} times, as where a scan "
+                "does not fit into the memory; segment it on a larger machine, or move it back to "
+                "work/"
+            ]
+        try:
+            write_text(place / BEGUN, str(begun + 1))
+            found = find_scans([place])
+            for line in found.aside:
+                self._say(place)(line)
+            order = Order(self.asked.chosen, output, self.asked.offset, self.asked.batch)
+            quiet = Progress(len(found.scans), io.StringIO())
+            outcome = segment_scans(found.scans, order, self._say(place), quiet)
+        except SlicewiseError as error:
+            return [], [str(error)]
+        except Exception as error:  # its text may quote a header
+            kind = type(error).__name__
+            return [], [
+                f"{place.name}: a fault of slicewise's own ({kind}) ended it; please report that"
+            ]
+        return outcome.made, [*found.failures, *outcome.failures]
 
     def _say(self, place: Path) -> Callable[[str], None]:
         return lambda line: self.log(f"study {place.name}: {line.replace(f'{place}/', '')}")
@@ -311,6 +334,8 @@ class Node:
     def _give_up(self, place: Path, reasons: Iterable[str]) -> None:
         kept = self.folder / "failed" / _batch(place)
         shutil.rmtree(kept, ignore_errors=True)
+        # whoever moves it back wants it tried anew
+        (place / BEGUN).unlink(missing_ok=True)
         place.rename(kept)
         write_text(kept / "reason.txt", "\n".join(reasons) + "\n")
 
@@ -335,6 +360,14 @@ class Node:
 
 def _files(folder: Path, names: Iterable[str]) -> list[Path]:
     return [path for name in names for path in (folder / name).rglob("*.dcm")]
+
+
+def _begun(place: Path) -> int:
+    """Return how often a study was begun before."""
+    try:
+        return int((place / BEGUN).read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 def _digest(text: str) -> str:
