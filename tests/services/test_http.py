@@ -149,7 +149,8 @@ def test_everything_comes_as_a_zip_and_the_table_alone(server, scan):
         (b"no scan", {"name": "../../etc/passwd"}, 415, "must end in one of .nii, .nii.gz"),
         (b"no scan", {"name": "ct.mhd"}, 415, "must end in one of"),
         (b"no zip", {"name": "ct.zip"}, 422, "scan.zip"),
-        (b"x", {"want": "model"}, 422, "want"),
+        (b"x", {"want": "model"}, 422, '"want: it is one of mask, seg, table, all"'),
+        (b"x", {"offset": "-1024"}, 422, "offset: nothing of this name can be asked for; name and"),
     ],
 )
 def test_bad_input_is_a_sentence_without_a_path(server, data, query, status, sentence):
@@ -159,6 +160,33 @@ def test_bad_input_is_a_sentence_without_a_path(server, data, query, status, sen
     assert str(server.temporary) not in answer.text
     assert "Traceback" not in answer.text
     assert len(list(next(server.temporary.iterdir()).iterdir())) == 1  # but for its lock
+
+
+def test_a_question_without_a_name_and_a_form_are_sentences(server, scan):
+    place = f"{server.address}/segment"
+    nameless = requests.post(place, data=b"x", timeout=30)
+    assert nameless.status_code == 422
+    assert nameless.json()["detail"].startswith("name: say what the file is called")
+    form = requests.post(
+        place, files={"file": scan.read_bytes()}, params={"name": "ct.nii.gz"}, timeout=30
+    )
+    assert form.status_code == 415
+    assert "the body of the request has to be the file itself" in form.json()["detail"]
+
+
+def test_whoever_goes_while_sending_leaves_one_line(server):
+    host, port = server.address.split("//")[1].split(":")
+    before = len(server.said)
+    with socket.create_connection((host, int(port))) as sender:
+        head = b"POST /segment?name=ct.nii.gz HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n"
+        sender.sendall(head + b"a")
+    for _ in range(200):
+        if len(server.said) > before:
+            break
+        time.sleep(0.05)
+    time.sleep(0.5)
+    (line,) = server.said[before:]
+    assert re.fullmatch(r"scan \d+: whoever sent it has gone", line)
 
 
 def test_a_body_that_says_no_length_is_counted(server):

@@ -10,11 +10,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.requests import ClientDisconnect
 
 from slicewise.errors import PassingError, SlicewiseError
 from slicewise.report.render import render
@@ -23,6 +26,11 @@ from slicewise.services.asked import ENDINGS, Asked, Wanted, answer, ending_of
 from slicewise.wording import plural
 
 MEGABYTE = 1_000_000
+ASKED = {
+    "name": "say what the file is called, as in /segment?name=ct.nii.gz",
+    "want": f"it is one of {', '.join(get_args(Wanted))}",
+}
+"""What a question holds, and what to say of it where that is wrong."""
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "connect-src 'self'; img-src data:; form-action 'none'; frame-ancestors 'none'"
@@ -75,6 +83,7 @@ class Desk:
     async def segment(self, request: Request, name: str, wanted: Wanted) -> Response:
         """Answer a request for a mask."""
         _check_origin(request)
+        _check_form(request)
         ending = _ending(name)
         with self._seat():
             number = next(self._numbers)
@@ -84,6 +93,8 @@ class Desk:
                 path = folder / f"scan{ending}"
                 await self._receive(request, path)
                 return await self._answer(request, number, path, wanted)
+            except ClientDisconnect:
+                return self._gone(number)
             finally:
                 await run_in_threadpool(shutil.rmtree, folder, ignore_errors=True)
 
@@ -127,8 +138,7 @@ class Desk:
     async def _answer(self, request: Request, number: int, path: Path, wanted: Wanted) -> Response:
         async with self._turn:
             if await request.is_disconnected():
-                self.log(f"scan {number}: whoever sent it has gone")
-                return Response(status_code=499)
+                return self._gone(number)
             begun = time.monotonic()
 
             def say(line: str) -> None:
@@ -143,6 +153,10 @@ class Desk:
             self.log(f"scan {number}: segmented in {time.monotonic() - begun:.1f} s")
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return Response(content, media_type=kind, headers=headers)
+
+    def _gone(self, number: int) -> Response:
+        self.log(f"scan {number}: whoever sent it has gone")
+        return Response(status_code=499)
 
 
 class _Seat:
@@ -172,6 +186,28 @@ def _check_origin(request: Request) -> None:
         raise HTTPException(403, f"pages of {origin} may not send scans to this server")
 
 
+def _check_form(request: Request) -> None:
+    """Refuse what would be read otherwise than it was meant."""
+    if request.headers.get("content-type", "").startswith("multipart/"):
+        raise HTTPException(
+            415,
+            "a form was sent (curl -F); the body of the request has to be the file itself "
+            "(curl --data-binary @ct.nii.gz)",
+        )
+    unknown = ", ".join(sorted(request.query_params.keys() - ASKED.keys()))
+    if unknown:
+        known = " and ".join(ASKED)
+        raise HTTPException(422, f"{unknown}: nothing of this name can be asked for; {known} can")
+
+
+def _told(request: Request, error: Exception) -> JSONResponse:
+    """Say in a sentence what is wrong with a question."""
+    assert isinstance(error, RequestValidationError)
+    wrong = dict.fromkeys(str(one["loc"][-1]) for one in error.errors())
+    told = [f"{name}: {ASKED[name]}" for name in wrong if name in ASKED]
+    return JSONResponse({"detail": "; ".join(told)}, 422)
+
+
 def application(asked: Asked, folder: Path, limits: Limits, log: Callable[[str], None]) -> FastAPI:
     """Return the application.
 
@@ -192,6 +228,7 @@ def application(asked: Asked, folder: Path, limits: Limits, log: Callable[[str],
 
     # the pages of documentation that FastAPI makes fetch their scripts from elsewhere
     app = FastAPI(title="slicewise", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.add_exception_handler(RequestValidationError, _told)
     card = asked.chosen.card
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
