@@ -277,7 +277,25 @@ def test_nothing_is_replaced_without_force(place: Place) -> None:
         read_nifti(place.table.parent / one.mask)[0].array, array.astype(np.uint16)
     )
     assert list(read_corrections(place.table)) == ["s1"]
-    refused(place, "this scan is case s1 of the data set already", case="s1-again")
+    refused(place, "this scan was corrected already, as case s1", case="s1-again")
+
+
+def test_a_scan_is_corrected_once(place: Place) -> None:
+    """Two masks of one scan would teach two truths, each as of a patient of its own."""
+    correct(place.asked())
+    turned = patient(7)
+    turned = Volume(turned.array[::-1], turned.affine @ np.diag([-1.0, 1, 1, 1]))
+    place.scan = place.segmented("s2", turned)
+    refused(place, "s2: this scan was corrected already, as case s1; give --case s1 --force")
+    place.mask(masked(turned))
+    assert correct(place.asked(case="s1", force=True)).correction.case == "s1"
+
+
+def test_a_mask_of_dicom_is_refused_as_that(place: Place, write_series) -> None:
+    write_series(place.root / "dicom", 1)
+    (place.root / "dicom").rename(place.root / "masks")
+    (mask,) = (place.root / "masks").iterdir()
+    refused(place, "a corrected mask is not taken as DICOM", mask=mask)
 
 
 def test_a_mask_whose_record_is_gone_is_refused_with_what_to_do(place: Place) -> None:

@@ -26,13 +26,14 @@ from slicewise.dataset.corrections import (
     read_corrections,
     table_of,
 )
+from slicewise.dataset.describe import fingerprint
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.ingested import check_table
 from slicewise.dataset.marks import beside, read_marks
 from slicewise.dataset.names import SAFE, find_alike
 from slicewise.dataset.split import split_cases
 from slicewise.errors import SlicewiseError
-from slicewise.files import atomic, data_folder
+from slicewise.files import atomic, data_folder, sha256
 from slicewise.report.segmented import SegmentedScan
 from slicewise.segmenting.pages import Output
 from slicewise.segmenting.scans import Scan, find_scan
@@ -40,6 +41,7 @@ from slicewise.segmenting.trained_on import known_again
 from slicewise.volumes.channels import first_channel
 from slicewise.volumes.checks import count_stored, label_indices, some_counted, with_values
 from slicewise.volumes.described import check_described
+from slicewise.volumes.formats import is_dicom
 from slicewise.volumes.nifti import read_channels_of
 from slicewise.volumes.placing import VoxelGrid, on_image
 from slicewise.volumes.read import as_meant, read_sources, read_volume
@@ -113,6 +115,7 @@ def correct(asked: Asked) -> Taken:
     dataset = settings.dataset
     data = data_folder()
     table = _table(dataset, data)
+    _check_kind(asked.mask)
     scan = find_scan(asked.scan)
     segmented = _segmented(Output(asked.segmented), scan)
     _check_labels(segmented, dataset)
@@ -132,7 +135,10 @@ def correct(asked: Asked) -> Taken:
     patient = asked.patient or name
     _check_patient(patient, [one for one in split if one.case != name], dataset)
     meant = as_meant(image.plus(_more(segmented, dataset)), dataset.content)
-    _check_new(name, meant, _ingested(asked, settings, cases), split)
+    ingested = _ingested(asked, settings, cases)
+    others = {one.case: table.parent / one.image for one in corrected.values() if one.case != name}
+    _check_not_taken(name, meant, others, ingested, dataset.content)
+    _check_new(name, meant, ingested, split)
     _check_names(asked.mask, dataset)
     mask = _mask(asked, image, dataset.content)
     with changing(table) as known:
@@ -374,6 +380,35 @@ def _mask(asked: Asked, image: Volume, content: Content) -> np.ndarray:
         # dataset.other_labels is background then: any value that is no label's
         values[0] = next(value for value in count(1) if value not in taken)
     return values[numbers]
+
+
+def _check_not_taken(
+    name: str, image: Volume, others: Mapping[str, Path], ingested: Path, content: Content
+) -> None:
+    """Refuse a scan that was corrected under another name, maybe since the last run."""
+    own = fingerprint(first_channel(image))
+    cases = read_table(ingested)
+    known = zip(cases["case"], cases["image_sha256"], cases["fingerprint"], strict=True)
+    told = {(case, stored): mark for case, stored, mark in known}
+    for other, kept in others.items():
+        mark = told.get((other, sha256(kept)))
+        if mark is None:
+            volume = as_meant(_image(Scan(other, (kept,)), content), content)
+            mark = fingerprint(first_channel(volume))
+        if mark == own:
+            raise SlicewiseError(
+                f"{name}: this scan was corrected already, as case {other}; give --case "
+                f"{shlex.quote(other)} --force to replace that mask"
+            )
+
+
+def _check_kind(mask: Path) -> None:
+    """Refuse a mask that was saved as DICOM, which nothing here reads as one."""
+    if mask.is_file() and is_dicom(mask):
+        raise SlicewiseError(
+            f"{mask}: a corrected mask is not taken as DICOM (SEG, RTSTRUCT); save it as NIfTI or "
+            "NRRD, with the mask values of the labels"
+        )
 
 
 def _check_names(mask: Path, dataset: Dataset) -> None:
