@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from slicewise.dataset.ensembles import NAME
+from slicewise.dataset.ensembles import NAME, EnsembleRecord
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import write_json
 from slicewise.network.ranges import LabelRanges
 from slicewise.records import OUTDATED, record_path
-from slicewise.segmenting.described import NO_RANGES, NOT_KNOWN, described
+from slicewise.segmenting.described import NO_RANGES, NOT_KNOWN, NOT_TRACKED, described
 from slicewise.segmenting.models import choose
 from slicewise.tracking import Run
 from tests import masks
@@ -53,6 +53,25 @@ def test_an_experiment_and_a_file_alone(tmp_path: Path) -> None:
     (folder / "fold-0" / "model.keras").rename(tmp_path / "alone.keras")
     said = lines(described(choose(str(tmp_path / "alone.keras"))))
     assert {said[name] for name in ("trained on", "settings", "test Dice", "run")} == {NOT_KNOWN}
+
+
+def test_an_ensemble_of_mlflow_is_not_told_to_be_looked_for_there(tmp_path: Path) -> None:
+    models = tmp_path / "alone"
+    for fold in (0, 1):
+        model = experiment(tmp_path / "x") / f"fold-{fold}" / "model.keras"
+        models.mkdir(exist_ok=True)
+        shutil.copy(model, models / f"{fold}.keras")
+    chosen = choose(str(models))
+    members = {"one": chosen.weights[:1], "two": chosen.weights[1:]}
+    weighed = EnsembleRecord(
+        **{"members": members, "weights": dict.fromkeys(members, 0.5), "fitted": False},
+        **{"because": "equal", "patients": 1, "dice": dict.fromkeys(members), "equal_dice": None},
+        **{"weighted_dice": None, "postprocessing": {}, "scans": [["a", "b"], ["b", "c"]]},
+    )
+    said = lines(described(replace(chosen, weighed=weighed, tracked={"run_id": "4f"})))
+    assert said["trained on"] == "3 scans, known again when they are segmented"
+    assert said["data"] == NOT_TRACKED
+    assert said["run"] == "4f"
 
 
 def test_the_test_dice_says_whose_it_is(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ TAKES = {
     "arbitrary": "images whose intensities have no unit",
 }
 NOT_KNOWN = "not known from the file alone; name results/<dataset>/<experiment>, or MLflow's model"
+NOT_TRACKED = "not known from MLflow's model; name results/<dataset>/<experiment>"
 SHOWN = 16
 """Characters of a digest."""
 
@@ -45,6 +46,7 @@ def described(chosen: Chosen) -> str:
         **_members(chosen),
         **_ranges(chosen.card),
         **known_of(chosen),
+        **_of_all_folds(chosen),
         **_digests_of(chosen),
     }
     return "\n".join(f"{name:<12}{text}" for name, text in lines.items() if text)
@@ -58,7 +60,9 @@ def known_of(chosen: Chosen) -> dict[str, str]:
     chosen : Chosen
         Of exported models what was known where they were trained.
     """
-    return chosen.told or {
+    if chosen.told:
+        return chosen.told
+    known = {
         "trained on": _trained_on(chosen),
         "started": _started(chosen),
         "settings": _settings(chosen),
@@ -67,6 +71,22 @@ def known_of(chosen: Chosen) -> dict[str, str]:
         "run": _run(chosen),
         "data": _digests([one.resolved.slices_sha256 for one in chosen.trainings]),
     }
+    unknown = NOT_TRACKED if chosen.tracked else NOT_KNOWN
+    return {name: unknown if text == NOT_KNOWN else text for name, text in known.items()}
+
+
+def _of_all_folds(chosen: Chosen) -> dict[str, str]:
+    """Return how to ask for the Dice of one fold of several.
+
+    It names a folder of this machine, which neither exported files nor servers tell.
+    """
+    if not chosen.of_folds:
+        return {}
+    assert chosen.folder is not None  # of one fold
+    given = Path(chosen.name).is_absolute()
+    folder = str(chosen.folder) if given else os.path.relpath(chosen.folder)
+    command = f"slicewise inspect {shlex.quote(folder)}"
+    return {"test Dice": f"not scored alone; that of all {chosen.of_folds} folds: {command}"}
 
 
 def _digests_of(chosen: Chosen) -> dict[str, str]:
@@ -129,7 +149,11 @@ def _named(numbers: Sequence[int], found: Sequence[str]) -> str:
 
 def _trained_on(chosen: Chosen) -> str:
     if not chosen.trainings:
-        return NOT_KNOWN
+        told = chosen.trained_on.scans  # of an ensemble of MLflow without their names
+        scans = {mark for own in told for mark in own}
+        if not (told and all(told)):
+            return NOT_KNOWN
+        return f"{plural(len(scans), 'scan')}, known again when they are segmented"
     cases = {case for one in chosen.trainings for case in one.train}
     patients = {one.patients.get(case, case) for one in chosen.trainings for case in one.train}
     known = all(len(one.fingerprints) == len(one.train) for one in chosen.trainings)
@@ -193,13 +217,7 @@ def _settings(chosen: Chosen) -> str:
 
 def _scores(chosen: Chosen) -> str:
     if chosen.of_folds:
-        assert chosen.folder is not None  # of one fold
-        given = Path(chosen.name).is_absolute()
-        folder = str(chosen.folder) if given else os.path.relpath(chosen.folder)
-        return (
-            f"not scored alone; that of all {chosen.of_folds} folds: "
-            f"slicewise inspect {shlex.quote(folder)}"
-        )
+        return f"not scored alone; that of all {chosen.of_folds} folds is another"
     if chosen.folder is not None and (chosen.folder / "summary.json").is_file():
         if not scores_are_current(chosen.folder):
             return OUTDATED
