@@ -16,6 +16,7 @@ from scipy.spatial import distance
 from slicewise.config import Experiment, Recipe, merge
 from slicewise.errors import DivergedError
 from slicewise.files import read_json, write_json
+from slicewise.inference.blocks import Joined, centres
 from slicewise.network.card import ModelCard
 from slicewise.slices.batches import SliceSet
 from slicewise.slices.extract import extract
@@ -456,3 +457,28 @@ def test_blocks_are_scored_as_their_slices_are(folders: list[SliceFolder], slice
     assert scores[1]["val/dice"] == pytest.approx(scores[0]["val/dice"], abs=1e-6)
     # a case has 10 slices, which are a batch of either kind
     assert scores[1]["val/loss"] == pytest.approx(scores[0]["val/loss"], rel=1e-4)
+
+
+def test_where_blocks_overlap_they_are_decided_as_in_a_prediction(
+    folders: list[SliceFolder],
+) -> None:
+    """Of one block that is sure of a pixel and one that is surer of the contrary."""
+    settings = plain(training={"batch": 3}, network={"dimensions": 3, "block": 4, "dropout": 0.0})
+    held_out = SliceSet(folders[3:4], **settings.reading)
+    card = card_with(context=settings.seen.model_dump())
+    odds = np.array([-900.0, -900.0, 9.0, 9.0], np.float32)[:, None]
+
+    def logits(images: np.ndarray) -> np.ndarray:
+        return np.where(images[..., None] > 40.5, odds, np.float32(-9))
+
+    found: list[np.ndarray] = []
+    joined = Joined([len(held_out)], held_out.context)
+    for block in held_out.images(centres(len(held_out), held_out.context)):
+        likely = ops.convert_to_numpy(ops.sigmoid(logits(block[None])))
+        found += list(joined.add(likely))
+    (grid,) = held_out.grids
+    guess = grid.unstack(grid.enlarge(np.concatenate(found))[..., 0] > 0.5)
+    (dice,) = dice_of_labels(disc_truth(held_out.cases[0]), guess.astype(np.uint8), 1)
+    assert 0.1 < dice < 0.95
+    scores = Validation(held_out, disc_truth, settings, card).score(logits)
+    assert scores["val/dice"] == pytest.approx(dice, abs=1e-12)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -93,7 +93,8 @@ class Validation:
             overlap their logits are averaged. ``val/dice``: on all slices, 3-D,
             on the source grid, of the labels that a case has; mean over the
             cases of a patient, the labels, the patients (`mean_over_patients`);
-            NaN where nobody has any label.
+            NaN where nobody has any label. Where blocks overlap their
+            probabilities are averaged, as in a prediction.
 
         Raises
         ------
@@ -106,11 +107,9 @@ class Validation:
         for case, pieces in self._outputs(logits_of):
             loss = _Losses(case, self.experiment, self.card)
             mask = _Mask(self, case)
-            target = target_of(self.card, case)
-            for logits in (part for piece in pieces for part in _parts(piece)):
+            for logits, probability in _with_probabilities(case, pieces, self.card):
                 loss.add(logits)
-                probability = probabilities(ops.convert_to_tensor(logits), target)
-                mask.add(ops.convert_to_numpy(probability))
+                mask.add(probability)
             loss.finish()
             if not np.isfinite(loss.total):
                 raise DivergedError(
@@ -223,7 +222,7 @@ class Validation:
         forward = averaged([model.predict_on_batch], views(self.experiment.inference))
         for case, pieces in self._outputs(forward):
             decided = _Mask(self, case)
-            for probability in (part for piece in pieces for part in _parts(piece)):
+            for probability in _parts_of(_joined(case), pieces):
                 decided.add(probability)
             yield decided.truth, decided.mask
 
@@ -243,7 +242,7 @@ class Validation:
         return mean_of(patient_scores(scores, self.patients), axis=0)
 
     def _outputs(self, forward: Forward) -> Iterator[tuple[SliceSet, Iterator[np.ndarray]]]:
-        """Yield each case with its outputs, some slices at a time; batches are full."""
+        """Yield each case with the outputs of its slices or blocks; batches are full."""
         batch = self.experiment.training.batch
 
         def blocks() -> Iterator[tuple[int, np.ndarray]]:
@@ -254,14 +253,41 @@ class Validation:
 
         done = batched(blocks(), batch, forward)
         for number, pieces in groupby(done, key=lambda piece: piece[0]):
-            case = self.cases[number]
-            joined = Joined([len(case)], case.context)
-            yield case, _slices(joined, (outputs for _, outputs in pieces))
+            yield self.cases[number], (outputs for _, outputs in pieces)
 
 
-def _slices(joined: Joined, pieces: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+def _joined(case: SliceSet) -> Joined:
+    """Return what makes slices of the blocks of a case."""
+    return Joined([len(case)], case.context)
+
+
+def _parts_of(joined: Joined, pieces: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield the slices that come of some outputs, a few at a time."""
     for outputs in pieces:
-        yield from joined.add(outputs)
+        for slices in joined.add(outputs):
+            yield from _parts(slices)
+
+
+def _with_probabilities(
+    case: SliceSet, pieces: Iterable[np.ndarray], card: ModelCard
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the logits of slices with their probabilities, a few at a time."""
+    target = target_of(card, case)
+
+    def of(logits: np.ndarray) -> np.ndarray:
+        probability = probabilities(ops.convert_to_tensor(logits), target)
+        return np.asarray(ops.convert_to_numpy(probability))
+
+    logits_of = _joined(case)
+    if not case.context.block:
+        yield from ((logits, of(logits)) for logits in _parts_of(logits_of, pieces))
+        return
+    likely_of = _joined(case)
+    for blocks in pieces:
+        # one at a time: with many labels a batch of them is large
+        for block in np.split(blocks, len(blocks)):
+            logits = _parts_of(logits_of, [block])
+            yield from zip(logits, _parts_of(likely_of, [of(block)]), strict=True)
 
 
 class _Mask:
