@@ -81,3 +81,13 @@ def test_a_group_holds_who_its_name_says(values):
                 assert numbers[0] <= value
             else:
                 assert numbers[0] <= value < numbers[1]
+
+
+def test_what_a_mean_rounds_makes_no_edge():
+    # the mean of the three is 0.10000000000000002
+    cases = {"a1": "0.05", "b1": "0.1", "c1": "0.1", "c2": "0.1", "c3": "0.1", "d1": "0.3"}
+    assert grouped(cases | {"e1": "0.4"}, "quartiles").cases == {
+        "below 0.1": ["a1"],
+        "0.1 to below 0.3": ["b1", "c1", "c2", "c3"],
+        "0.3 and above": ["d1", "e1"],
+    }

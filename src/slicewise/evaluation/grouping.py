@@ -16,6 +16,8 @@ FEW = 8
 """Up to so many different numbers each is a group of its own; of more, their quartiles are."""
 EXACT = 3
 """Digits of the least step between quartiles that edges are rounded to."""
+ROUNDING = 1e-12
+"""Quartiles that differ by so much of themselves are the same, but for what a mean rounds."""
 NOT_GIVEN = "not given"
 
 
@@ -110,10 +112,12 @@ def _quartiles(numbers: Mapping[str, float], owners: Mapping[str, str]) -> list[
         return []
     exact = np.quantile(of_patients, [0, 0.25, 0.5, 0.75, 1])
     steps = np.diff(exact)
-    if not steps.any():
+    # the mean of three scans with 0.1 is 0.10000000000000002
+    steps = steps[steps > ROUNDING * np.abs(exact).max()]
+    if not steps.size:
         return []
     # as exact as they are written, so that a name says who is in a group
-    digits = EXACT - math.floor(math.log10(steps[steps > 0].min()))
+    digits = EXACT - math.floor(math.log10(steps.min()))
     edges = sorted({round(float(each), digits) for each in exact[1:-1]})
     # nobody is below the least
     return [edge for edge in edges if edge > of_patients.min()]
