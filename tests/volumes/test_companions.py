@@ -14,6 +14,7 @@ from slicewise.config import Dataset
 from slicewise.dataset.describe import describe_files
 from slicewise.dataset.finding import find_cases
 from slicewise.volumes.companions import Folders, data_files, whole_volume
+from slicewise.volumes.header import read_header
 from slicewise.volumes.read import read_sources, read_volume
 from tests.volumes.written import meta
 
@@ -148,6 +149,9 @@ def test_two_halves_of_one_kind_are_refused(tmp_path, refused):
 def test_analyze_images_do_not_say_where_left_is(tmp_path, refused):
     nib.save(nib.AnalyzeImage(VOXELS, np.eye(4)), tmp_path / "ct.img")
     assert "Analyze 7.5" in refused(read_sources, whole_volume(tmp_path / "ct.img"))
+    assert "Analyze 7.5" in refused(read_header, tmp_path / "ct.hdr")
+    (tmp_path / "ct.hdr").write_bytes(b"no header")
+    assert "Analyze 7.5" not in refused(read_header, tmp_path / "ct.hdr")
 
 
 @pytest.mark.parametrize("cut", ["ct.hdr", "ct.img"])

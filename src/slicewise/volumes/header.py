@@ -14,7 +14,14 @@ from slicewise.errors import SlicewiseError
 from slicewise.volumes import companions, freesurfer
 from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.geometry import in_millimetres, is_lost
-from slicewise.volumes.nifti import DAMAGED, affine_of, is_placed, lost_in, nifti_kind
+from slicewise.volumes.nifti import (
+    DAMAGED,
+    affine_of,
+    is_placed,
+    lost_in,
+    nifti_kind,
+    refuse_analyze,
+)
 from slicewise.volumes.opening import in_a_sentence, must_exist, open_stream
 from slicewise.volumes.read import read_volume
 
@@ -85,7 +92,7 @@ def _nifti(path: Path) -> Header:
     try:
         with open_stream(path) as stream:
             start = stream.read(nib.Nifti2Header.sizeof_hdr)
-        kind = _kind(start)
+        kind = _kind(start, path)
         header = kind(start[: kind.sizeof_hdr], check=False)
         shape = tuple(int(n) for n in header.get_data_shape())
         affine = affine_of(header, (), path)
@@ -99,10 +106,12 @@ def _nifti(path: Path) -> Header:
     return Header(whole, affine, lost_in(header, affine), is_placed(header))
 
 
-def _kind(start: bytes) -> Any:
+def _kind(start: bytes, path: Path) -> Any:
     for pair in (nib.Nifti1Pair, nib.Nifti2Pair):
         if pair.header_class.may_contain_header(start):
             return pair.header_class
+    if not is_nifti(path):
+        refuse_analyze(start, path)
     return nifti_kind(start).header_class
 
 

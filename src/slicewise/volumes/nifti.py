@@ -264,6 +264,15 @@ def refuse_far(start: bytes, kind: Any, stream: Stream) -> None:
     top.from_fileobj(io.BytesIO(start + more), check=False)
 
 
+def refuse_analyze(start: bytes, path: Path) -> None:
+    """Refuse the header of a pair that is no NIfTI where it is one of Analyze 7.5."""
+    if nib.AnalyzeHeader.may_contain_header(start):
+        raise SlicewiseError(
+            f"{path}: an Analyze 7.5 image, which does not say where left and right are; "
+            "convert it to NIfTI with the program that wrote it"
+        )
+
+
 def _load_pair(path: Path) -> tuple[Any, np.ndarray]:
     """Return a NIfTI image in two files and its voxels as stored."""
     header, image = companions.check_pair(path)
@@ -272,12 +281,8 @@ def _load_pair(path: Path) -> tuple[Any, np.ndarray]:
         top = io.BytesIO(start + top.read(HEADER_ROOM))  # no more of it is a header
         kinds = (nib.Nifti1Pair, nib.Nifti2Pair)
         kind = next((k for k in kinds if k.header_class.may_contain_header(start)), None)
-        if kind is None and nib.AnalyzeHeader.may_contain_header(start):
-            raise SlicewiseError(
-                f"{path}: an Analyze 7.5 image, which does not say where left and right are; "
-                "convert it to NIfTI with the program that wrote it"
-            )
         if kind is None:
+            refuse_analyze(start, path)
             raise ImageFileError
         refuse_far(top.read(), kind, io.BytesIO())
         top.seek(0)
