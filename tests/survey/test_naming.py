@@ -131,6 +131,11 @@ def test_names_are_such_as_settings_take(text, taken, name):
     assert label_name(text, 7, taken) == name
 
 
+def test_structures_that_are_numbered_are_called_by_their_numbers():
+    patterns = [f"{{case}}_{number}.nii.gz" for number in (170, 58, 7)]
+    assert structure_names(patterns) == ["label_170", "label_58", "label_7"]
+
+
 def test_words_of_files():
     assert word_of_mask("{case}_ct.nii", "{case}_spleen_mask.nii") == "spleen"
     assert word_of_mask("{case}/imaging.nii", "{case}/segmentation.nii") == ""

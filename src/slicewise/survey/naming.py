@@ -270,10 +270,12 @@ def structure_names(patterns: Sequence[str]) -> list[str]:
     --------
     >>> structure_names(["{case}/seg/liver.nii.gz", "{case}/seg/kidney_left.nii.gz"])
     ['liver', 'kidney_left']
+    >>> structure_names(["{case}_170.nii.gz", "{case}_58.nii.gz"])
+    ['label_170', 'label_58']
     """
     names: list[str] = []
     for number, text in enumerate(differing(patterns), start=1):
-        names.append(label_name(text, number, names))
+        names.append(label_name(text, int(text) if text.isdecimal() else number, names))
     return names
 
 
