@@ -2,13 +2,14 @@
 
 import csv
 import io
+import zipfile
 
 import numpy as np
 import pytest
 
 from slicewise.errors import SlicewiseError
 from slicewise.survey.arrangement import Row
-from slicewise.survey.layout import layout_of, table_text, told_of
+from slicewise.survey.layout import layout_of, table_text, told_of, without_templates
 from slicewise.survey.listing import list_folder
 from slicewise.survey.looking import Looker
 from tests.imitated import BUILDERS, pair, scan, write
@@ -60,6 +61,28 @@ def test_masks_of_no_whole_numbers_are_told_of(tmp_path):
     said = r"masks are to hold whole numbers, unlike p0/liver\.nii\.gz \(0 and 0\.9999\)"
     with pytest.raises(SlicewiseError, match=said):
         layout(tmp_path)
+
+
+def test_what_is_packed_is_to_be_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as packed:
+        packed.writestr("p1/ct.nii.gz", "x")
+    said = "they may be packed in all.zip, to be unpacked first; give each image a mask"
+    with pytest.raises(SlicewiseError, match=said) as caught:
+        layout(tmp_path)
+    assert "it holds no DICOM image" not in str(caught.value)
+
+
+def test_the_average_subject_of_freesurfer_is_no_patient(tmp_path):
+    for n, name in enumerate(("bert", "ernie", "fsaverage")):
+        pair(tmp_path / name / "T1.nii.gz", tmp_path / name / "aseg.nii.gz", n, "mr")
+    write(tmp_path / "oscar" / "T1.nii.gz", scan(4, "mr")[0])
+    found = without_templates(layout(tmp_path))
+    assert [case.name for case in found.cases] == ["bert", "ernie"]
+    (said,) = [one for one in found.said if one.path == ("dataset", "exclude")]
+    assert said.value == ["oscar", "fsaverage"]
+    assert said.why.startswith("1 images have no mask, or lack one of them; fsaverage: an average")
+    same = without_templates(found)
+    assert same is found
 
 
 def test_images_alone_are_refused_and_what_there_is_is_said(tmp_path):

@@ -39,6 +39,13 @@ def test_masks_of_dicom_are_files_of_their_own_beside_a_series_or_not(tmp_path):
     assert {path for path, drawn in found.items() if not drawn} == {f"P{n}/ct" for n in range(4)}
 
 
+def test_archives_and_downloads_that_have_not_ended_are_known(tmp_path):
+    touch(tmp_path, "a.ZIP", "b/c.tar.gz", "d.7z", "e.nii.gz", "f.csv.gz", "g.nii.gz.part")
+    listing = list_folder(tmp_path)
+    assert listing.packed == ["a.ZIP", "b/c.tar.gz", "d.7z"]
+    assert listing.unfinished == ["g.nii.gz.part"]
+
+
 def test_a_link_to_a_folder_above_does_not_lead_round(tmp_path):
     touch(tmp_path, "a/1.nii")
     (tmp_path / "a" / "up").symlink_to(tmp_path)

@@ -334,6 +334,19 @@ def test_masks_that_a_known_layout_does_not_find_are_named(tmp_path):
     assert "labelsTs/liver_7.nii.gz are of no case" in why
 
 
+def test_archives_and_downloads_beside_are_named(tmp_path):
+    for n in range(3):
+        pair(tmp_path / f"p{n}" / "ct.nii.gz", tmp_path / f"p{n}" / "seg.nii.gz", n)
+    for name in ("part2.zip", "part3.tar.gz", "p3/ct.nii.gz.crdownload"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    packed, unfinished = propose(tmp_path, "x", "x").aside
+    assert packed.startswith("Not looked into: part2.zip, part3.tar.gz; where scans or masks")
+    assert unfinished.startswith(
+        "Left aside, as a download has not ended: p3/ct.nii.gz.crdownload; "
+    )
+
+
 @pytest.mark.parametrize("name", ["test-{}-{}.nii.gz", "Test/{}-{}.nii.gz"])
 def test_masks_to_test_on_that_are_not_taken_are_not_denied(tmp_path, name):
     for n in range(4):

@@ -39,6 +39,9 @@ from slicewise.wording import plural
 
 TRIES = 200
 """Choices of images and masks of a BIDS data set that are tried."""
+EXCLUDE = ("dataset", "exclude")
+TEMPLATES = re.compile(r"(?:fsaverage|cvs_avg35)\w*")
+"""What FreeSurfer calls average subjects."""
 SPELLINGS = "different_patients"
 """What the refusal of patients that look alike names."""
 ALIKE = Said(
@@ -183,11 +186,14 @@ def _nothing(listing: Listing, looker: Looker) -> SlicewiseError:
         )
     frames = [p for p, h in looker.seen_headers.items() if len(h.shape) > 3]
     more = f"; {len(frames)} files such as {frames[0]} have four dimensions" if frames else ""
-    unread = next(iter(looker.faults.values()), "")
+    faults = {path: fault for path, fault in looker.faults.items() if path not in listing.packed}
+    unread = next(iter(faults.values()), "")
     more += f"; the first that could not be read: {unread}" if unread and not frames else ""
     seen = ((path, looker.known(path)) for path in sorted(looker.glanced))
     soft = [f"{path} (0 and {one.high:.6g})" for path, one in seen if one and one.is_unrounded]
     more += f"; masks are to hold whole numbers, unlike {soft[0]}" if soft else ""
+    packed = listing.packed
+    more += f"; they may be packed in {some_of(packed)}, to be unpacked first" if packed else ""
     return SlicewiseError(
         f"{listing.root}: no images with masks of the same cases were found; {looks_like(listing)}"
         f"{more}; give each image a mask, both as 3-D volumes, or name the files in a table "
@@ -583,6 +589,20 @@ def _safe(names: Sequence[str]) -> list[str]:
         taken.add(candidate.lower())
         safe.append(candidate)
     return safe
+
+
+def without_templates(layout: Layout) -> Layout:
+    """Return a layout without the average subjects that FreeSurfer puts beside those of a study."""
+    templates = [case.name for case in layout.cases if TEMPLATES.fullmatch(case.name)]
+    if not templates:
+        return layout
+    before = next((one for one in layout.said if one.path == EXCLUDE), Said(EXCLUDE, [], ""))
+    why = "an average of subjects that FreeSurfer brings along, and no patient"
+    why = f"{before.why}; {', '.join(templates)}: {why}" if before.why else why
+    said = [one for one in layout.said if one.path != EXCLUDE]
+    said.append(replace(before, value=[*before.value, *templates], why=why))
+    cases = tuple(case for case in layout.cases if case.name not in templates)
+    return replace(layout, said=tuple(said), cases=cases)
 
 
 def told_of(listing: Listing, paths: Sequence[str]) -> set[str]:

@@ -21,6 +21,10 @@ SUFFIXES = (
 SERIES = ""
 """In place of a suffix, of a folder that holds a DICOM series."""
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff")
+PACKED = (".tar", ".tgz", ".7z", ".rar", ".tar.gz", ".tar.bz2", ".tar.xz")
+"""Of archives that nothing reads; a zip may hold the slices of a series."""
+UNFINISHED = (".crdownload", ".part", ".partial", ".download", ".filepart", ".aria2", ".!ut")
+"""Of downloads that have not ended."""
 TRIED = 4
 """Files of a folder that are looked at to tell whether it holds DICOM."""
 
@@ -78,6 +82,18 @@ class Listing:
         folders = [entry.path for entry in self.entries if entry.pictures]
         files = self.ending(PICTURES)
         return [*files, *folders] if len(folders) == len(self.entries) else []
+
+    @property
+    def packed(self) -> list[str]:
+        """The archives, with zips."""
+        zips = [entry.path for entry in self.entries if entry.suffix.lower() == ".zip"]
+        rest = [path for paths in self.others.values() for path in paths]
+        return sorted([*zips, *(path for path in rest if path.lower().endswith(PACKED))])
+
+    @property
+    def unfinished(self) -> list[str]:
+        """The files of downloads that have not ended."""
+        return sorted(self.ending(UNFINISHED))
 
     def ending(self, suffixes: Sequence[str]) -> list[str]:
         """Return the paths of other files by their suffixes, one suffix after another."""

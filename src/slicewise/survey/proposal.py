@@ -21,7 +21,7 @@ from slicewise.survey.extents import extents_of_files, extents_of_segments
 from slicewise.survey.hidden import with_folders
 from slicewise.survey.kinds import kinds_of
 from slicewise.survey.known import Known, known_layouts
-from slicewise.survey.layout import Layout, layout_of, told_of
+from slicewise.survey.layout import Layout, layout_of, told_of, without_templates
 from slicewise.survey.listing import Listing, list_folder
 from slicewise.survey.looking import PATIENCE, Looker
 from slicewise.survey.naming import word_of_mask
@@ -104,7 +104,7 @@ def propose(
     listing = _listed(folder)
     looker = Looker(folder, patience)
     layout = with_tables(layout_of(listing, looker, root, image, mask), listing, root)
-    layout = with_folders(layout, folder)
+    layout = without_templates(with_folders(layout, folder))
     sample = _sample(layout, looker)
     files = _content(layout, listing, looker, sample)
     left = _left(layout, listing, looker)
@@ -115,7 +115,7 @@ def propose(
         *_split(layout, left),
         *as_settings(_plan(layout, files, looker, effort)),
     ]
-    aside = _aside(layout, left)
+    aside = _aside(layout, listing, left)
     head = (
         f"Written by slicewise init from the folder {folder.name}: behind each value stands what",
         f"it follows from. Looked at: names of all files, {sample.words}.",
@@ -185,7 +185,7 @@ def _together(layout: Layout) -> list[str]:
     return []
 
 
-def _aside(layout: Layout, left: _Left) -> tuple[str, ...]:
+def _aside(layout: Layout, listing: Listing, left: _Left) -> tuple[str, ...]:
     """Say what is told in the last lines: what was taken for what, and what was not taken."""
     return (
         *layout.notes,
@@ -194,7 +194,27 @@ def _aside(layout: Layout, left: _Left) -> tuple[str, ...]:
         *_not_cases(layout),
         *_left_masks(layout, left),
         *_left_data(left),
+        *_unfinished(layout, listing),
     )
+
+
+def _unfinished(layout: Layout, listing: Listing) -> list[str]:
+    """Say which archives were not looked into, and which downloads have not ended."""
+    used = {path.as_posix() for path in _within(layout, listing)}
+    # patients of IRCAD are archives, beside others of theirs
+    zipped = [] if layout.name == "ircad" else [path for path in listing.packed if path not in used]
+    said = []
+    if zipped:
+        said.append(
+            f"Not looked into: {some_of(zipped)}; where scans or masks are packed there, unpack "
+            "them, and run this again with --force."
+        )
+    if listing.unfinished:
+        said.append(
+            f"Left aside, as a download has not ended: {some_of(listing.unfinished)}; end it, and "
+            "run this again with --force."
+        )
+    return said
 
 
 def _not_cases(layout: Layout) -> list[str]:
