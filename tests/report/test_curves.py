@@ -32,6 +32,16 @@ def test_curves_have_two_panels_with_training_dashed_and_validation_solid():
     assert len(colours) == 2
 
 
+def test_more_curves_than_colours_are_told_apart():
+    names = [f"member-{n // 5}/fold-{n % 5}" for n in range(15)]
+    figure = curves({name: history(40) for name in names}, panels=["dice"])
+    (legend,) = figure.legends
+    looks = {(line.get_color(), line.get_marker()) for line in legend.get_lines()[:15]}
+    assert len(looks) == 15
+    solid = [line for line in figure.axes[0].lines if line.get_linestyle() == "-"]
+    assert {(line.get_color(), line.get_marker()) for line in solid} == looks
+
+
 @pytest.mark.parametrize("empty", [False, True])
 def test_curves_without_validation(empty):
     table = history(validation=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -16,10 +17,12 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw
 
 from slicewise.report.formats import png
-from slicewise.report.style import CYCLE, INK, clipped_apart, rc_params
+from slicewise.report.style import CYCLE, INK, clipped_apart, look, rc_params
 from slicewise.report.undrawn import Undrawn, drawn
 
 Quantity = Literal["loss", "dice"]
+MARKED = 8
+"""Epochs of a line that are marked, about, where its colour does not tell it."""
 
 
 def curves(
@@ -47,17 +50,18 @@ def curves(
         Training is dashed, validation solid, one colour a fold.
     """
     with matplotlib.rc_context(rc_params()):
-        figure = Figure(figsize=(4.9 * len(panels), 3.3), layout="constrained")
+        handles = _curve_legend(histories, bool(selected), INK["light"]["muted"])
+        # from the third row on the legend would take the room of the panels
+        inches = 3.3 + 0.2 * max(0, math.ceil(len(handles) / 3) - 2)
+        figure = Figure(figsize=(4.9 * len(panels), inches), layout="constrained")
         row = figure.subplots(1, len(panels), squeeze=False)[0]
         for axes, quantity in zip(row, panels, strict=True):
             for number, (name, history) in enumerate(histories.items()):
-                colour = CYCLE[number % len(CYCLE)]
                 kept = (selected or {}).get(name)
-                _draw_history(axes, history, quantity, colour, kept)
+                _draw_history(axes, history, quantity, number, kept)
             axes.set(xlabel="Epoch", ylabel={"loss": "Loss", "dice": "Dice"}[quantity])
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             _bound(axes, quantity)
-        handles = _curve_legend(histories, bool(selected), INK["light"]["muted"])
         if handles:
             figure.legend(
                 handles=handles,
@@ -68,16 +72,25 @@ def curves(
 
 
 def _draw_history(
-    axes: Axes, history: pd.DataFrame, quantity: str, colour: str, kept: int | None
+    axes: Axes, history: pd.DataFrame, quantity: str, number: int, kept: int | None
 ) -> None:
+    colour, shape = look(number)
     for part, line, width in (("train", "--", 1.2), ("val", "-", 1.8)):
         points = _points(history, f"{part}/{quantity}")
         if points.empty:
             continue
-        # A single epoch has no line, so it gets a dot.
-        marker = "o" if len(points) == 1 else ""
+        # A single epoch has no line, and a colour that comes again does not tell a line.
+        marker = shape if len(points) == 1 or number >= len(CYCLE) else ""
         axes.plot(
-            points.index, points, line, color=colour, linewidth=width, marker=marker, alpha=0.95
+            points.index,
+            points,
+            line,
+            color=colour,
+            linewidth=width,
+            marker=marker,
+            markevery=max(1, len(points) // MARKED),
+            markersize=5,
+            alpha=0.95,
         )
         if part == "val" and kept is not None and kept in points.index:
             axes.plot(kept, points[kept], "o", color=colour, markersize=8, fillstyle="none")
@@ -107,7 +120,7 @@ def _curve_legend(histories: Mapping[str, pd.DataFrame], ring: bool, neutral: st
     several = len(histories) > 1
     ink = neutral if several else CYCLE[0]
     handles = [
-        Line2D([], [], color=CYCLE[number % len(CYCLE)], linewidth=3, label=short)
+        _handle(number, short)
         for number, short in enumerate(clipped_apart(histories).values())
         if several
     ]
@@ -120,6 +133,12 @@ def _curve_legend(histories: Mapping[str, pd.DataFrame], ring: bool, neutral: st
             circle.set_label("weights kept")
             handles.append(circle)
     return handles
+
+
+def _handle(number: int, name: str) -> Line2D:
+    colour, shape = look(number)
+    marker = shape if number >= len(CYCLE) else ""
+    return Line2D([], [], color=colour, linewidth=3, marker=marker, markersize=7, label=name)
 
 
 def curves_png(

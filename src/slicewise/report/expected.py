@@ -13,13 +13,11 @@ from matplotlib.figure import Figure
 
 from slicewise.evaluation.expectations import agreement_of
 from slicewise.report.formats import themed
-from slicewise.report.style import CYCLE, INK, clipped_apart, rc_params
+from slicewise.report.style import INK, clipped_apart, look, rc_params
 from slicewise.wording import plural
 
 FEW = 20
 """Of fewer masks a share and a correlation say little."""
-MARKERS = "os^D"
-"""What dots look like where there are more labels than colours."""
 LONGEST = 22
 """Letters of a label for which a legend of two columns has room."""
 
@@ -85,7 +83,7 @@ def expected_dots(scores: pd.DataFrame) -> Figure:
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=ink["muted"], linewidth=0.9, zorder=1)
         for number, (label, own) in enumerate(scores.groupby("label", sort=False)):
-            colour = CYCLE[number % len(CYCLE)]
+            colour, marker = look(number)
             axes.vlines(
                 own["expected"], own["low"], own["high"], color=colour, alpha=0.35, linewidth=1.2
             )
@@ -93,7 +91,7 @@ def expected_dots(scores: pd.DataFrame) -> Figure:
                 own["expected"],
                 own["dice"],
                 s=26,
-                marker=MARKERS[number // len(CYCLE) % len(MARKERS)],
+                marker=marker,
                 color=colour,
                 edgecolor=ink["paper"],
                 linewidth=0.6,

@@ -25,6 +25,9 @@ CYCLE = (
     "#5f9e2f",
 )
 
+MARKERS = "osD^v"
+"""What dots and lines are marked by in turn, where there are more of them than colours."""
+
 INK: dict[Theme, dict[str, str]] = {
     "light": {"text": "#1d2127", "muted": "#59616c", "line": "#d9dde2", "paper": "#ffffff"},
     "dark": {"text": "#e7eaee", "muted": "#a4adb8", "line": "#333a43", "paper": "#191d22"},
@@ -62,6 +65,17 @@ def clipped_apart(names: Iterable[str], length: int = 18) -> dict[str, str]:
     short = {name: clipped(name, length) for name in names}
     used = Counter(short.values())
     return {name: each if used[each] == 1 else name for name, each in short.items()}
+
+
+def look(number: int) -> tuple[str, str]:
+    """Return the colour and the marker of the so manieth of some things, which tell it apart.
+
+    Examples
+    --------
+    >>> look(0), look(10)
+    (('#2f7fd0', 'o'), ('#2f7fd0', 's'))
+    """
+    return CYCLE[number % len(CYCLE)], MARKERS[number // len(CYCLE) % len(MARKERS)]
 
 
 def rc_params() -> dict[str, Any]:
