@@ -49,3 +49,11 @@ def test_all_dice_have_one_scale() -> None:
     assert list(lines[1].get_ydata()[2:]) == pytest.approx([0.5])
     alike = parallel([tried("a", 0.1, 0.5)], "base-a", [10]).axes[0].lines[0]
     assert list(alike.get_ydata()[2:]) == pytest.approx([0.5])
+
+
+def test_values_that_begin_alike_are_told_apart_and_one_epoch_is_one() -> None:
+    lists = [[16, 32, 64, 128, last] for last in (256, 512)]
+    many = [Tried(f"c{k}", {"a": each}, [0.5], 1, 1.0) for k, each in enumerate(lists)]
+    axes = parallel(many, "c0", [1]).axes[0]
+    assert len({text.get_text() for text in axes.texts}) == 2 + 3
+    assert axes.get_xticklabels()[-1].get_text() == "Dice after\n1 epoch"

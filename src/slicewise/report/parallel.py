@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 
 from slicewise.evaluation.sweep import Tried, shown
 from slicewise.report.style import CYCLE, INK, clipped_apart, rc_params
+from slicewise.wording import plural
 
 WIDE = 20.0
 """Numbers that differ by this factor have a logarithmic axis."""
@@ -136,7 +137,7 @@ def _dice_axes(
 def _dress(axes: Axes, settings: Sequence[str], epochs: Sequence[int]) -> None:
     names = ["\n".join(textwrap.wrap(key.replace(".", ". "), 14)) for key in settings]
     names = [name.replace(". ", ".").replace(".\n", ".\n") for name in names]
-    names += [f"Dice after\n{epoch} epochs" for epoch in epochs]
+    names += [f"Dice after\n{plural(epoch, 'epoch')}" for epoch in epochs]
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks([])
     axes.grid(False, axis="y")
