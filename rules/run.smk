@@ -13,7 +13,7 @@ from slicewise.calm import FULL, Watch, leave_to_the_table
 from slicewise.causes import by_cause
 from slicewise.files import sweep_halves
 from slicewise.job import errors_in, pass_on_stops
-from slicewise.records import CODE, MAKES, STAMPED, Asked, Look, code_of, made_at
+from slicewise.records import CODE, MAKES, STAMPED, Asked, Look, code_of, inputs_of, made_at
 from slicewise.surroundings import folders_of
 from slicewise.wording import some
 
@@ -230,8 +230,8 @@ def look_before(maker):
         failed = has_failed(log)
         there = is_all_there(asked)
         if not why and there and (failed or is_noted_wrongly(made, asked)):
-            # its record holds, as what was there still is: what made it due may have been
-            # taken back, and Snakemake has noted the job that failed
+            # its record holds: what made it due may have been taken back, and Snakemake has noted
+            # the job that failed; or results were put back, or renamed
             for path in made:
                 workflow.persistence.cleanup_metadata(path)
             forget(log)
@@ -274,14 +274,21 @@ def look_before(maker):
 
 
 def is_noted_wrongly(made, asked):
-    """Tell whether Snakemake has noted a job that left its output as it was, with its record.
+    """Tell whether Snakemake has noted another job than the one that has made what is there.
 
-    What such a job was to `update` Snakemake puts back, and notes it as if the job had made it.
+    So it is where results are put back from a copy, or get the name of others; and where a job was
+    killed: what it was to `update` Snakemake puts back, and notes it as if the job had made it.
     """
-    if not all(is_flagged(path, "update") for path in made):
-        return False
     noted = workflow.persistence.metadata(made[0])
-    return (getattr(noted, "starttime", None) or 0) * 1000 > made_at(asked)
+    told = getattr(noted, "params", None)
+    if told and asked.settings is not None and repr(asked.settings) not in told:
+        return True
+    read = getattr(noted, "input_checksums", None) or {}
+    for path, sha in inputs_of(asked.outputs[0]).items():
+        if not read.get(path, sha).endswith(sha):
+            return True
+    kept = all(is_flagged(path, "update") for path in made)
+    return kept and (getattr(noted, "starttime", None) or 0) * 1000 > made_at(asked)
 
 
 def stale_because(name, made, asked):

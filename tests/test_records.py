@@ -11,12 +11,14 @@ from types import SimpleNamespace
 import pytest
 
 from slicewise.errors import SlicewiseError
+from slicewise.files import sha256
 from slicewise.job import script_job
 from slicewise.records import (
     Asked,
     Look,
     Makers,
     differences,
+    inputs_of,
     is_made_from,
     record_path,
     scores_are_current,
@@ -167,6 +169,13 @@ def test_an_input_that_does_not_count_may_differ():
     cut("2")
     found = Look().stale_because(Asked([TABLE], {}, digests("scripts/score.py"), {}, [CUT]))
     assert found is None
+
+
+def test_what_a_job_has_read_is_known_by_the_paths_that_others_have_of_it():
+    cut()
+    assert inputs_of(TABLE) == {}
+    score()
+    assert inputs_of(TABLE) == {CUT: sha256(CUT)}
 
 
 def test_a_file_that_its_maker_did_not_write_is_refused(capsys):

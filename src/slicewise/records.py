@@ -628,6 +628,20 @@ def made_at(asked: Asked) -> int:
     return 0 if record is None else int(record["made"])
 
 
+def inputs_of(output: str) -> dict[str, str]:
+    """Return the SHA-256 of each result that a job has read, by its record.
+
+    Parameters
+    ----------
+    output : str
+        Its first output, from whose folder on paths are noted.
+    """
+    record = read_record(record_path(output))
+    base = Path(output).parent
+    inputs = {} if record is None else record["inputs"]
+    return {os.path.normpath(base / name): sha for name, sha in inputs.items()}
+
+
 def _changed(path: Path) -> int:
     return [0, *_stamp(str(path))][-1]
 

@@ -255,6 +255,19 @@ def test_a_training_patient_added_to_the_test_set_is_not_scored(workflow):
     assert "evaluate" not in started(said)
 
 
+def test_results_that_take_the_name_of_others_are_trained_no_more_than_those_put_back(workflow):
+    """Snakemake has noted of these paths what made the others."""
+    settings = workflow.settings()
+    settings["experiments"]["plain"] = settings["experiments"].pop("rich")
+    settings["run"] = ["plain"]
+    workflow.write_settings(settings)
+    (workflow.results / "plain").rename(workflow.results / "former")
+    (workflow.results / "rich").rename(workflow.results / "plain")
+    due = workflow.due()
+    assert due["report"] == 1
+    assert {"plan", "train", "predict", "evaluate"}.isdisjoint(due)
+
+
 @pytest.mark.slow
 def test_a_case_that_memory_is_too_small_for_trains_nobody_once_it_is_gone(workflow):
     script = workflow.root / "scripts" / "ingest.py"
