@@ -278,6 +278,9 @@ def test_nothing_is_replaced_without_force(place: Place) -> None:
     )
     assert list(read_corrections(place.table)) == ["s1"]
     refused(place, "this scan was corrected already, as case s1", case="s1-again")
+    # a row that was deleted is forgotten, also before the next run
+    place.table.write_text(place.table.read_text().splitlines(keepends=True)[0])
+    assert correct(place.asked(case="s1-again")).correction.case == "s1-again"
 
 
 def test_a_scan_is_corrected_once(place: Place) -> None:

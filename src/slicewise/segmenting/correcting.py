@@ -322,7 +322,10 @@ def _check_new(name: str, image: Volume, table: Path, split: Sequence[Assignment
     """Refuse a scan that the data set has, as it is or changed: a test scan above all."""
     cases = read_table(table)
     marks = read_marks(beside(table), cases["case"])
-    fingerprints = dict(zip(cases["fingerprint"], cases["case"], strict=True))
+    there = {one.case for one in split}
+    # a correction whose row was deleted since is no case any more
+    told = zip(cases["fingerprint"], cases["case"], strict=True)
+    fingerprints = {mark: case for mark, case in told if case in there}
     of_marks = {one: marks[own] for one, own in fingerprints.items()}
     found, _ = known_again(image, fingerprints, of_marks)
     if found is None or (case := fingerprints[found]) == name:
