@@ -8,11 +8,11 @@ import pytest
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256, write_json
-from slicewise.segmenting.pages import Output, read_scans, write_pages
+from slicewise.segmenting.pages import Output, read_scans, told_twice, write_pages
 from slicewise.stored import write_sealed
 
 
-def made(output: Output, scan: str, suspicion: float = 0.5) -> None:
+def made(output: Output, scan: str, suspicion: float = 0.5, image: str = "") -> None:
     output.mask(scan).parent.mkdir(parents=True, exist_ok=True)
     output.mask(scan).write_bytes(scan.encode())
     label = {"label": "liver", "ml": 3.0, "pieces": [3.0], "confidence": 0.9, "agreement": None}
@@ -25,6 +25,8 @@ def made(output: Output, scan: str, suspicion: float = 0.5) -> None:
         "suspicion": suspicion,
         "views": [],
     }
+    if image:
+        record["origin"] = {"image": image, "offset": 0, "model": "m", "weights": ["w"]}
     write_sealed(output.record(scan), record)
 
 
@@ -45,6 +47,16 @@ def test_a_mask_that_somebody_changed_is_no_more_ours(tmp_path: Path) -> None:
     assert output.made("a") and not output.made("b")
     output.mask("a").write_bytes(b"corrected")
     assert not output.made("a")
+
+
+def test_one_scan_under_two_names_is_said(tmp_path: Path) -> None:
+    """A second series in its folder, or a new name of its file, gives a scan another name."""
+    output = Output(tmp_path)
+    for scan, image in {"p01": "d1", "p01_3e2b77": "d1", "p01_36a527": "d2", "old": ""}.items():
+        made(output, scan, image=image)
+    assert "has 1 scan under several names (p01 = p01_3e2b77); delete" in told_twice(output)
+    output.mask("p01").unlink()
+    assert told_twice(output) == ""
 
 
 def test_pages_of_shards(tmp_path: Path) -> None:

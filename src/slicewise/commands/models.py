@@ -63,7 +63,7 @@ def _segment(options: argparse.Namespace) -> int:
     if which := note_which(search.scans, options.output):
         _say(f"{which}: which scan is which of those that are called by a hash")
     from slicewise.segmenting.models import choose
-    from slicewise.segmenting.pages import Output, told_of_models, write_pages
+    from slicewise.segmenting.pages import Output, told_of_models, told_twice, write_pages
     from slicewise.segmenting.run import Order, segment_scans, summary
 
     chosen = choose(options.model, options.results)
@@ -81,8 +81,8 @@ def _segment(options: argparse.Namespace) -> int:
     outcome.errors += map(SlicewiseError, search.failures)
     known = write_pages(output, chosen.title, outcome.failures)
     _say(summary(outcome, time.monotonic() - started, started - begun))
-    if several := told_of_models(output):
-        _say(several)
+    for line in filter(None, (told_of_models(output), told_twice(output))):
+        _say(line)
     if not any(chosen.trained_on.scans):
         _say("nothing tells which scans the model was trained on, so none of them is known again")
     elif known:

@@ -20,8 +20,10 @@ from slicewise.report.segmented import (
 from slicewise.segmenting.scans import MASKS, RECORDS
 from slicewise.segmenting.trained_on import told_of
 from slicewise.stored import Form, read_typed, unsealed
+from slicewise.wording import plural, some
 
 SCANS = Form(list[SegmentedScan])
+SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,21 @@ def told_of_models(output: Output) -> str:
     if not several:
         return ""
     return f"{output.folder}: it holds masks of several models: {'; '.join(several)}"
+
+
+def told_twice(output: Output) -> str:
+    """Say which names stand for one scan, as after it was renamed; empty where none do."""
+    of: dict[str, list[str]] = {}
+    for one in output.finished():
+        if one.origin is not None:
+            of.setdefault(one.origin.image, []).append(one.scan)
+    twice = [" = ".join(names) for names in of.values() if len(names) > 1]
+    if not twice:
+        return ""
+    return (
+        f"{output.folder}: its table has {plural(len(twice), 'scan')} under several names "
+        f"({some(twice, SHOWN)}); delete the masks of all names but one, and run this again"
+    )
 
 
 def write_pages(
