@@ -334,6 +334,19 @@ def test_masks_that_a_known_layout_does_not_find_are_named(tmp_path):
     assert "labelsTs/liver_7.nii.gz are of no case" in why
 
 
+def test_images_without_a_mask_are_left_out_of_known_layouts(tmp_path):
+    BUILDERS["BIDS"](tmp_path / "bids")
+    BUILDERS["nnUNet"](tmp_path / "nnunet")
+    folder = tmp_path / "bids" / "derivatives" / "manual" / "sub-01" / "anat"
+    (folder / "sub-01_desc-knee_dseg.nii.gz").unlink()
+    (tmp_path / "nnunet" / "Dataset007_Organ" / "labelsTr" / "o_002.nii.gz").unlink()
+    for name, case in (("bids", "sub-01"), ("nnunet", "o_002")):
+        found = propose(tmp_path / name, "x", "x")
+        excluded = next(one for one in found.said if one.path == ("dataset", "exclude"))
+        assert excluded.value == [case]
+        assert excluded.why == "1 image has no mask, or lacks one of them"
+
+
 def test_archives_and_downloads_beside_are_named(tmp_path):
     for n in range(3):
         pair(tmp_path / f"p{n}" / "ct.nii.gz", tmp_path / f"p{n}" / "seg.nii.gz", n)

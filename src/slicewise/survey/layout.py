@@ -325,16 +325,17 @@ def _try_bids(listing: Listing, looker: Looker, root: str, image: Any) -> Layout
             cases, spelt = _cases(keys, listing)
         except (SlicewiseError, ValueError):
             continue
+        masked = [case for case in cases if not case.lacks]
+        number = plural(len(masked), "image")
         said = [
-            Said(("dataset", "layout"), "bids", f"folders sub-… with masks of {len(cases)} images"),
+            Said(("dataset", "layout"), "bids", f"folders sub-… with masks of {number}"),
             Said(("dataset", "root"), f"{root}/{below}" if below else root, ""),
             *spelt,
         ]
         why = "there are several kinds, and these have masks"
         said += [Said(("dataset", "bids", key), value, why) for key, value in block.items()]
         layout = Layout(tuple(said), tuple(cases), tuple(named))
-        first = cases[0]
-        pair = [first.image[0], first.mask[0]]
+        pair = [masked[0].image[0], masked[0].mask[0]]
         names = [path.relative_to(looker.root).as_posix() for path in pair]
         if looker.on_grid(*names) is not False:
             channels = None if isinstance(image, str) else _with_bids_channels(layout, keys, looker)
@@ -594,14 +595,27 @@ def _safe(names: Sequence[str]) -> list[str]:
 def without_templates(layout: Layout) -> Layout:
     """Return a layout without the average subjects that FreeSurfer puts beside those of a study."""
     templates = [case.name for case in layout.cases if TEMPLATES.fullmatch(case.name)]
-    if not templates:
+    why = "an average of subjects that FreeSurfer brings along, and no patient"
+    return _without(layout, templates, f"{', '.join(templates)}: {why}")
+
+
+def without_lacking(layout: Layout) -> Layout:
+    """Return a layout without the cases that lack their mask, or one of several."""
+    lacking = [case.name for case in layout.cases if case.lacks]
+    one = "image has no mask, or lacks one of them"
+    several = "images have no mask, or lack one of them"
+    return _without(layout, lacking, plural(len(lacking), one, several))
+
+
+def _without(layout: Layout, names: Sequence[str], why: str) -> Layout:
+    """Exclude cases by name, beside those that are excluded already."""
+    if not names:
         return layout
     before = next((one for one in layout.said if one.path == EXCLUDE), Said(EXCLUDE, [], ""))
-    why = "an average of subjects that FreeSurfer brings along, and no patient"
-    why = f"{before.why}; {', '.join(templates)}: {why}" if before.why else why
+    whole = f"{before.why}; {why}" if before.why else why
     said = [one for one in layout.said if one.path != EXCLUDE]
-    said.append(replace(before, value=[*before.value, *templates], why=why))
-    cases = tuple(case for case in layout.cases if case.name not in templates)
+    said.append(replace(before, value=[*before.value, *names], why=whole))
+    cases = tuple(case for case in layout.cases if case.name not in names)
     return replace(layout, said=tuple(said), cases=cases)
 
 

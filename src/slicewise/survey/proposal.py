@@ -21,7 +21,13 @@ from slicewise.survey.extents import extents_of_files, extents_of_segments
 from slicewise.survey.hidden import with_folders
 from slicewise.survey.kinds import kinds_of
 from slicewise.survey.known import Known, known_layouts
-from slicewise.survey.layout import Layout, layout_of, told_of, without_templates
+from slicewise.survey.layout import (
+    Layout,
+    layout_of,
+    told_of,
+    without_lacking,
+    without_templates,
+)
 from slicewise.survey.listing import Listing, list_folder
 from slicewise.survey.looking import PATIENCE, Looker
 from slicewise.survey.naming import word_of_mask
@@ -103,8 +109,8 @@ def propose(
     """
     listing = _listed(folder)
     looker = Looker(folder, patience)
-    layout = with_tables(layout_of(listing, looker, root, image, mask), listing, root)
-    layout = without_templates(with_folders(layout, folder))
+    found = without_templates(without_lacking(layout_of(listing, looker, root, image, mask)))
+    layout = with_folders(with_tables(found, listing, root), folder)
     sample = _sample(layout, looker)
     files = _content(layout, listing, looker, sample)
     left = _left(layout, listing, looker)
