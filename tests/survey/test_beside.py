@@ -308,3 +308,35 @@ def test_a_mask_file_for_each_structure_goes_with_a_table(tmp_path, monkeypatch)
     cases = find_cases(load_settings(config).dataset, Path("data"))
     assert [case.subset for case in cases] == ["train", "validation", "test"] * 2
     assert [dict(case.columns)["institute"] for case in cases] == list("ABABAB")
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "split", "said"),
+    [
+        ("group", ["train", "Training", "test", "test"], "group", ""),
+        ("split", ["train", "train", "test", "test"], None, ""),
+        ("group", ["patient", "control", "patient", "control"], None, ""),
+        ("group", ["train", "", "test", "test"], None, "does not say it of sub-2"),
+        ("group", ["own", "own", "external test", "own"], None, "in dataset.bids.split"),
+    ],
+)
+def test_a_column_of_participants_says_who_is_tested_on(
+    tmp_path, monkeypatch, column, values, split, said
+):
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / "data" / "study"
+    for n in range(1, 5):
+        folder = place / f"sub-{n}" / "anat"
+        stem = folder / f"sub-{n}"
+        pair(Path(f"{stem}_T1w.nii.gz"), Path(f"{stem}_dseg.nii.gz"), n, "mr")
+    rows = [f"sub-{n}\t{value}" for n, value in enumerate(values, start=1)]
+    (place / "participants.tsv").write_text("\n".join([f"participant_id\t{column}", *rows]))
+    lines = []
+    config = yaml.safe_load(init(Wanted(place), lines.append).read_text())
+    assert config["dataset"].get("bids", {}).get("split") == split
+    cases = find_cases(load_settings(config).dataset, Path("data"))
+    tested = sum(case.subset == "test" for case in cases)
+    assert tested == (2 if split or column == "split" else 0)
+    assert ("test" in config.get("split", {})) == (not tested)
+    assert any("participants.tsv may tell by its column" in line for line in lines) == bool(said)
+    assert said in "\n".join(lines)

@@ -21,6 +21,7 @@ from slicewise.survey.layout import ALIKE, Layout
 from slicewise.survey.listing import Listing
 from slicewise.survey.said import Said, some_of
 from slicewise.survey.words import subset_of
+from slicewise.wording import plural
 
 READ = 20
 """Tables that are looked at, from the top folder down."""
@@ -52,6 +53,8 @@ TOLD = {"subset", "split", "set", "partition", "usage", *FOLDS}
 """Columns that tell who is tested on."""
 METADATA = ("dataset", "metadata")
 TABLE = (*METADATA, "table")
+BIDS_SPLIT = ("dataset", "bids", "split")
+UNCLEAR = "dataset.metadata.subset"
 PATIENT = (*METADATA, "patient")
 """The setting that says whose cases are."""
 
@@ -72,7 +75,8 @@ def with_tables(layout: Layout, listing: Listing, root: str) -> Layout:
     Parameters
     ----------
     layout : Layout
-        Of BIDS, and where somebody wrote a table of cases, nothing else is looked for.
+        Of BIDS, only `participants.tsv` is looked at, and where somebody wrote a table of cases,
+        nothing else.
     listing : Listing
     root : str
         How `dataset.root` names the folder, or its whole path.
@@ -83,7 +87,9 @@ def with_tables(layout: Layout, listing: Listing, root: str) -> Layout:
         As it was where no table has a row of each case, and none tells of patients with several
         cases or of who is tested on.
     """
-    if layout.name == "bids" or (layout.name == "table" and not layout.table):
+    if layout.name == "bids":
+        return _with_participants(layout)
+    if layout.name == "table" and not layout.table:
         return layout
     notes = []
     base = _base(listing, layout, root)
@@ -101,6 +107,29 @@ def with_tables(layout: Layout, listing: Listing, root: str) -> Layout:
     notes += _lists(listing, told.cases, base)
     notes += _workbooks(listing) if told is layout else []
     return replace(told, notes=(*layout.notes, *filter(None, notes)))
+
+
+def _with_participants(layout: Layout) -> Layout:
+    """Return BIDS with who is tested on by another column of participants.tsv than `split`."""
+    header = list(dict.fromkeys(name for case in layout.cases for name, _ in case.columns))
+    rows = {case.name: [Row(0, dict(case.columns))] for case in layout.cases if case.columns}
+    table = _Table("participants.tsv", "participant_id", rows, header)
+    column = _subset_column(layout.cases, table) if len(rows) == len(layout.cases) else ""
+    if not column:
+        said = _unclear(layout.cases, table).replace(UNCLEAR, ".".join(BIDS_SPLIT))
+        return replace(layout, notes=(*layout.notes, *filter(None, [said])))
+    told = _agreed(table, column)
+    missing = [case.name for case in layout.cases if case.name not in told]
+    if missing:
+        note = (
+            f"participants.tsv may tell by its column {column} who is tested on, and does not say "
+            f"it of {some_of(missing)}; where it is to, name it in {'.'.join(BIDS_SPLIT)}."
+        )
+        return replace(layout, notes=(*layout.notes, note))
+    cases = [replace(case, subset=SUBSETS[told[case.name].lower()]) for case in layout.cases]
+    tested = sum(case.subset == "test" for case in cases)
+    why = f"a column of participants.tsv, by which {plural(tested, 'case')} are tested on"
+    return replace(layout, said=(*layout.said, Said(BIDS_SPLIT, column, why)), cases=tuple(cases))
 
 
 def _lists(listing: Listing, cases: Sequence[Case], base: Path) -> list[str]:
@@ -328,7 +357,7 @@ def _unclear(cases: Sequence[Case], table: _Table) -> str:
             return (
                 f"{table.path} may tell by its column {column} who is tested on, and nothing "
                 f"follows from it: it says {some_of(texts)}; write train and test there, and "
-                "name the column in dataset.metadata.subset (docs/settings.md)."
+                f"name the column in {UNCLEAR} (docs/settings.md)."
             )
     return ""
 
