@@ -94,10 +94,6 @@ def test_who_is_tested_on_is_read_where_it_is_said(study):
             "its column set may tell whose cases are or who is tested on: it does not say it of 2",
         ),
         (
-            ["image,pid,set", *(f"a{n},p,{'train' if n > 1 else 'test'}" for n in range(1, 7))],
-            "by its pid and set, p would be in more than one of",
-        ),
-        (
             ["image,set", *(f"a{n},{'train' if n > 1 else 'val'}" for n in range(1, 7))],
             "nobody is tested on; to test on those who validate, write test",
         ),
@@ -166,6 +162,23 @@ def test_cases_in_a_table_by_their_numbers_alone_are_told_of(tmp_path, monkeypat
     init(Wanted(place), lines.append)
     said = "its column record_id calls them 1, 2, 3 and 1 more, and their files scan_001, scan_002"
     assert said in "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("subsets", "said"),
+    [
+        (("test", "train"), "A, B would be in more than one of training, validation and test"),
+        (("test", "train", ""), "it does not say it of 2, 5"),
+    ],
+)
+def test_scans_of_a_patient_stay_together_where_a_table_tests_on_some(study, subsets, said):
+    rows = [f"a{n},{'ABC'[n // 3]},{subsets[n % len(subsets)]}" for n in range(1, 7)]
+    config, lines = study("image,pid,set", *rows)
+    metadata = {"table": "study/scans.csv", "case": "image", "patient": "pid"}
+    assert config["dataset"]["metadata"] == metadata
+    assert "scans.csv says who is tested on by its column set, and nothing follows" in lines
+    assert said in lines
+    assert "may tell by its column" not in lines
 
 
 def test_lists_of_cases_in_tables_are_told_of(study, tmp_path):
@@ -285,7 +298,7 @@ def test_folders_that_say_who_is_tested_on_go_before_a_table(study, tmp_path):
     assert config["dataset"]["metadata"]["patient"] == "pid"
     config, lines = study(*ROWS)
     assert "metadata" not in config["dataset"]
-    assert "by its pid, B7, C7 would be in more than one of" in lines
+    assert "is tested on: B7, C7 would be in more than one of" in lines
 
 
 def test_a_mask_file_for_each_structure_goes_with_a_table(tmp_path, monkeypatch):

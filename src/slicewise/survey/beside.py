@@ -106,7 +106,7 @@ def with_tables(layout: Layout, listing: Listing, root: str) -> Layout:
             notes.append(_unclear(told.cases, table) if told is made else str(made))
     notes += _lists(listing, told.cases, base)
     notes += _workbooks(listing) if told is layout else []
-    return replace(told, notes=(*layout.notes, *filter(None, notes)))
+    return replace(told, notes=(*told.notes, *filter(None, notes)))
 
 
 def _with_participants(layout: Layout) -> Layout:
@@ -301,22 +301,39 @@ def _told(layout: Layout, table: _Table, root: str) -> Layout | str:
     if not patient and not subset:
         folds = _untested(layout.cases, table) or _folded(layout.cases, table, root)
         return folds or _unclear(layout.cases, table)
-    which = " and ".join(name for name in (patient, subset) if name)
-    columns = [_agreed(table, name) for name in (patient, subset) if name]
-    missing = [case.name for case in layout.cases if any(case.name not in one for one in columns)]
-    if missing:
+    refused = _refused(layout.cases, table, patient, subset)
+    if not refused:
+        return _with_columns(layout, table, root, patient, subset)
+    if not (patient and subset) or _refused(layout.cases, table, patient, ""):
+        which = " and ".join(name for name in (patient, subset) if name)
         return (
             f"{table.path} is not used, though its column {which} may tell whose cases are or who "
-            f"is tested on: it does not say it of {some_of(missing)}; dataset.metadata in "
-            "docs/settings.md names such a table."
+            f"is tested on: {refused}; dataset.metadata in docs/settings.md names such a table."
         )
-    cases = [_of_table(case, table, patient, subset) for case in layout.cases]
-    torn = _torn(cases)
+    # the scans of a patient stay together, whoever is tested on
+    made = _with_columns(layout, table, root, patient, "")
+    note = (
+        f"{table.path} says who is tested on by its column {subset}, and nothing follows from it: "
+        f"{refused}; correct it, and name it in dataset.metadata.subset."
+    )
+    return replace(made, notes=(*made.notes, note))
+
+
+def _refused(cases: Sequence[Case], table: _Table, patient: str, subset: str) -> str:
+    """Say why columns of a table cannot be used, or nothing."""
+    columns = [_agreed(table, name) for name in (patient, subset) if name]
+    missing = [case.name for case in cases if any(case.name not in one for one in columns)]
+    if missing:
+        return f"it does not say it of {some_of(missing)}"
+    torn = _torn([_of_table(case, table, patient, subset) for case in cases])
     if torn:
-        return (
-            f"{table.path} is not used: by its {which}, {some_of(torn)} would be in more "
-            "than one of training, validation and test."
-        )
+        return f"{some_of(torn)} would be in more than one of training, validation and test"
+    return ""
+
+
+def _with_columns(layout: Layout, table: _Table, root: str, patient: str, subset: str) -> Layout:
+    """Return a layout with what columns of a table say."""
+    cases = [_of_table(case, table, patient, subset) for case in layout.cases]
     said = [
         Said(TABLE, f"{root}/{table.path}", f"a row of each of {len(cases)} cases"),
         Said((*METADATA, "case"), table.column, "which case a row is about"),
@@ -349,6 +366,8 @@ def _unclear(cases: Sequence[Case], table: _Table) -> str:
         return ""
     for column in table.header:
         texts = sorted({*_agreed(table, column).values()})
+        if all(text.lower() in SUBSETS for text in texts):
+            continue
         tested = [text for text in texts if subset_of(text) == "test"]
         asked = subset_of(column) == "test" and len(texts) == 2
         # names of people are many, and are not shown
