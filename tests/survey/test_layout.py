@@ -53,6 +53,17 @@ def test_names_that_differ_in_case_only_are_asked_for_where_a_table_numbers_them
     assert ("dataset", "different_patients") in [one.path for one in found.said if one.question]
 
 
+def test_images_without_a_mask_are_named_beside_a_table(tmp_path):
+    # numbered from 0 and from 1: who reads both lines sees it
+    for n in range(6):
+        image, mask = scan(n)
+        write(tmp_path / "images" / f"{n}.nii.gz", image)
+        write(tmp_path / "masks" / f"{n + 1}.nii.gz", mask)
+    found = layout(tmp_path)
+    assert (found.name, len(found.cases)) == ("table", 5)
+    assert found.notes == ("Left aside: 1 image has no mask, 0.",)
+
+
 def test_masks_of_no_whole_numbers_are_told_of(tmp_path):
     for n in range(3):
         image, mask = scan(n)

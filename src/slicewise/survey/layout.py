@@ -521,6 +521,9 @@ def _as_table(
         )
         for pattern in patterns
     ]
+    if arrangement.alone:
+        number = plural(len(arrangement.alone), "image has", "images have")
+        notes.append(f"Left aside: {number} no mask, {some_of(arrangement.alone)}.")
     if len(whole) < len(rows):
         lacking = some_of([row.case for row in rows if row not in whole])
         notes.append(f"Left aside, as a channel is missing: {lacking}.")
