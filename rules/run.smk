@@ -12,7 +12,7 @@ from slicewise import asked, overview
 from slicewise.calm import FULL, Watch, leave_to_the_table
 from slicewise.causes import by_cause
 from slicewise.files import sweep_halves
-from slicewise.job import errors_in, pass_on_stops
+from slicewise.job import errors_in, pass_on_stops, stopped_because
 from slicewise.records import CODE, MAKES, STAMPED, Asked, Look, code_of, inputs_of, made_at
 from slicewise.surroundings import folders_of
 from slicewise.wording import some
@@ -560,6 +560,9 @@ def print_errors():
     # what is scored is known, whatever failed after it
     print_overview(scored_experiments())
     errors = errors_in((Path(RESULTS) / study.name / "logs").rglob("*.log"), STARTED)
+    stopped = stopped_because()
+    if stopped is not None and stopped not in errors:
+        errors.append(stopped)
     cases = {str(path): case.name for case in there for path in (*case.image, *case.mask)}
     for error in by_cause(errors, cases, len(there)):
         print(f"error: {error}", file=sys.stderr)

@@ -96,6 +96,15 @@ def test_a_failed_job_is_named_with_its_log_and_may_be_tried_again(
     ]
 
 
+def test_a_job_of_a_run_that_was_told_to_stop_has_not_failed(
+    calm: Calm, out: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slicewise.calm.stopped_because", lambda: "stopped, because …")
+    calm.emit(started(1, "ingest", "gone.log", shard="train-0"))
+    calm.emit(record("job_error", jobid=1))
+    assert out.getvalue().splitlines() == ["0/3  ingest train-0  stopped"]
+
+
 def test_a_job_that_fails_where_the_disk_is_full_says_so(
     calm: Calm, out: io.StringIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -427,6 +427,28 @@ def test_a_script_that_still_imports_is_stopped_in_one_line():
     assert "Traceback" not in said
 
 
+STOPPED = """
+import signal, time
+from slicewise.job import pass_on_stops, stopped_because
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+assert stopped_because() is None
+pass_on_stops()
+print("ready", flush=True)
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    print(stopped_because())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_knows_that_it_was_told_to_stop(number):
+    process = run_until_ready(STOPPED)
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=60)
+    assert out.startswith("stopped, because it was told to stop; the same command goes on")
+
+
 MAIN = """
 import signal, subprocess, sys, time
 from slicewise.job import pass_on_stops

@@ -26,7 +26,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from slicewise.job import WARNING
+from slicewise.job import WARNING, stopped_because
 
 FULL = "SLICEWISE_OUTPUT"
 """Variable of the environment that, set to ``full``, leaves everything as Snakemake writes it."""
@@ -165,7 +165,8 @@ class Calm(logging.Handler):
         if job is None:
             return
         self._warn(job)
-        self.show(f"{self.count}  {job.title}  failed: {job.log}{_why_full(Path(job.log))}")
+        why = f"failed: {job.log}{_why_full(Path(job.log))}"
+        self.show(f"{self.count}  {job.title}  {'stopped' if stopped_because() else why}")
 
     def _said(self, record: logging.LogRecord) -> None:
         """Pass on what Snakemake warns of, and where its log is."""

@@ -412,7 +412,7 @@ def pass_on_stops() -> None:
 
     Snakemake's own answer is to start no further job and to wait for those
     that run, which for a training may be a day. To be called when Snakemake
-    has set up its own, which is kept. A terminal that is closed tells it the same, where it
+    has set up its own, which is kept, as is its answer to Ctrl-C. A terminal that is closed tells it the same, where it
     would end without an answer, and leave its lock. Calls after the first do nothing: a
     workflow may use this one as a module more than once.
     """
@@ -421,6 +421,7 @@ def pass_on_stops() -> None:
         return
 
     def passed_on(number: int, frame: Any) -> None:
+        _received.append(number)
         for process in psutil.Process().children(recursive=True):
             # not the shells between: one that is killed hides that its job still saves
             with suppress(psutil.Error):
@@ -433,10 +434,26 @@ def pass_on_stops() -> None:
         _leave_terminal()
         passed_on(signal.SIGTERM, frame)
 
+    def interrupted(number: int, frame: Any) -> None:
+        # a terminal tells jobs itself
+        _received.append(number)
+        at_once(number, frame)
+
     signal.signal(signal.SIGTERM, passed_on)
+    at_once = signal.getsignal(signal.SIGINT)
+    if callable(at_once):
+        signal.signal(signal.SIGINT, interrupted)
     # under nohup it goes on
     if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
         signal.signal(signal.SIGHUP, hung_up)
+
+
+def stopped_because() -> str | None:
+    """Return the sentence of a run that was told to stop; None of one that was not.
+
+    A job that was told while it still imported its libraries leaves none.
+    """
+    return f"stopped, because {TOLD}; {AGAIN}" if _received else None
 
 
 def sentence(error: SlicewiseError) -> str:
