@@ -412,9 +412,9 @@ def pass_on_stops() -> None:
 
     Snakemake's own answer is to start no further job and to wait for those
     that run, which for a training may be a day. To be called when Snakemake
-    has set up its own, which is kept, as is its answer to Ctrl-C. A terminal that is closed tells it the same, where it
-    would end without an answer, and leave its lock. Calls after the first do nothing: a
-    workflow may use this one as a module more than once.
+    has set up its own, which is kept, as is its answer to Ctrl-C. A terminal that is
+    closed tells it the same, where it would end without an answer, and leave its lock.
+    Calls after the first do nothing: a workflow may use this one as a module more than once.
     """
     kept = signal.getsignal(signal.SIGTERM)
     if getattr(kept, "__module__", None) == __name__:
@@ -434,13 +434,15 @@ def pass_on_stops() -> None:
         _leave_terminal()
         passed_on(signal.SIGTERM, frame)
 
+    at_once = signal.getsignal(signal.SIGINT)
+
     def interrupted(number: int, frame: Any) -> None:
         # a terminal tells jobs itself
         _received.append(number)
-        at_once(number, frame)
+        if callable(at_once):
+            at_once(number, frame)
 
     signal.signal(signal.SIGTERM, passed_on)
-    at_once = signal.getsignal(signal.SIGINT)
     if callable(at_once):
         signal.signal(signal.SIGINT, interrupted)
     # under nohup it goes on
