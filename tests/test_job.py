@@ -450,9 +450,10 @@ def test_a_run_knows_that_it_was_told_to_stop(number):
 
 
 MAIN = """
-import signal, subprocess, sys, time
+import os, signal, subprocess, sys, time
 from slicewise.job import pass_on_stops
-signal.signal(signal.SIGTERM, lambda *given: print("snakemake heard it", flush=True))
+# a line in one piece, as the job says one at the same moment
+signal.signal(signal.SIGTERM, lambda *given: os.write(1, b"snakemake heard it\\n"))
 pass_on_stops()
 # one below a shell that does not give its place to the script, one beside
 command = f"set -euo pipefail; {sys.executable} {sys.argv[1]}; echo the shell goes on"
@@ -472,10 +473,10 @@ def test_what_snakemake_is_told_reaches_its_jobs_and_no_other_process(tmp_path, 
     script.parent.mkdir(parents=True)
     begun = tmp_path / "begun"
     script.write_text(
-        "import pathlib, sys, time; from slicewise.job import stop_check; reason = stop_check()\n"
+        "import os, pathlib, time; from slicewise.job import stop_check; reason = stop_check()\n"
         f"pathlib.Path({str(begun)!r}).touch()\n"
         "while reason() is None: time.sleep(0.01)\n"
-        "print('the job:', reason(), flush=True)"
+        "os.write(1, f'the job: {reason()}\\n'.encode())"
     )
     process = run_until_ready(MAIN, str(script), "0")
     wait_for(begun)
