@@ -44,6 +44,7 @@ from typing import Any
 BACKEND = ("tensorflow", "keras")
 LIBRARIES = (
     "SimpleITK",
+    "alembic.command",
     "contourpy",
     "jinja2",
     "matplotlib.backends.backend_svg",
@@ -51,12 +52,18 @@ LIBRARIES = (
     "mlflow",
     "mlflow.pyfunc",
     "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.store.tracking.sqlalchemy_workspace_store",
+    "mlflow.system_metrics.metrics.cpu_monitor",
+    "mlflow.tracing.processor.base_mlflow",
     "mlflow.tracing.processor.otel",
     "nbformat",
     "nibabel",
     "pandas",
-    "pydantic",
+    "pandas.io.formats.csvs",
+    "pyarrow.pandas_compat",
+    "pydantic.dataclasses",
     "pydicom",
+    "rich.live",
     "scipy.ndimage",
     "scipy.optimize",
     "scipy.stats",
@@ -67,8 +74,10 @@ LIBRARIES = (
     "skimage.segmentation.boundaries",
     "skimage.transform._warps",
     "smart_open",
+    "snakemake.benchmark",
     "snakemake.cli",
     "snakemake.executors.local",
+    "snakemake.storage",
     "sqlalchemy.dialects.sqlite",
     "yaml",
 )
@@ -327,6 +336,37 @@ def found_at(path: str, code: types.CodeType) -> types.CodeType:
     return code.replace(co_filename=path, co_consts=tuple(inner))
 
 
+def keep_parsed(folder: Path) -> None:
+    """Let each file of rules be turned into Python by the first `snakemake` only, as above.
+
+    Parameters
+    ----------
+    folder : Path
+        Where what they became is kept, by their contents.
+    """
+    workflows = importlib.import_module("snakemake.workflow")
+    plain = workflows.parse
+
+    def parse(path: Any, workflow: Any, *, rulecount: int, linemap: dict[int, int]) -> Any:
+        place = repr(path.get_path_or_uri(secret_free=True))
+        with workflow.sourcecache.open(path) as stream:
+            content = f"{rulecount}\0{stream.read()}"
+        kept = folder / hashlib.sha256(content.encode()).hexdigest()
+        try:
+            text, count, lines = marshal.loads(kept.read_bytes())
+        except OSError:
+            text, count = plain(path, workflow, rulecount=rulecount, linemap=linemap)
+            part = kept.with_suffix(f".{os.getpid()}")
+            part.write_bytes(marshal.dumps((text.replace(place, "\0"), count, linemap)))
+            part.rename(kept)
+            return text, count
+        linemap |= lines
+        return text.replace("\0", place), count
+
+    parse.plain = plain  # type: ignore[attr-defined]
+    workflows.parse = parse
+
+
 def keep_migrated(folder: Path) -> None:
     """Let MLflow migrate its first fresh SQLite store, of which all later ones begin as copies.
 
@@ -419,6 +459,8 @@ def ended(asked: list[str]) -> int:
 def main(address: str, python: str, compiled: str, *backend: str) -> None:
     """Import the libraries, wait, and be what is asked for in each fork."""
     sys.path.pop(0)
+    # nothing that is imported is garbage
+    gc.disable()
     for name in (*LIBRARIES, *backend):
         importlib.import_module(name)
     # they look for plugins, and for modules, among all packages
@@ -426,10 +468,14 @@ def main(address: str, python: str, compiled: str, *backend: str) -> None:
     metadata = importlib.metadata
     metadata.packages_distributions = cache(metadata.packages_distributions)
     metadata.packages_distributions()
+    # so does what writes the first picture of a report
+    importlib.import_module("PIL.Image").init()
     keep_compiled(Path(compiled))
+    keep_parsed(Path(compiled))
     keep_migrated(Path(compiled))
     gc.collect()
     gc.freeze()
+    gc.enable()
     server = Server(address)
     print("ready", flush=True)
     request = server.serve()

@@ -179,6 +179,19 @@ print(said[0] == said[1] == said[2], len(said[2]) > 500)
 """
 
 
+def test_rules_that_were_parsed_before_are_those_of_their_own_file(tmp_path):
+    rule = "rule a:\n    output: 'a'\n    shell: 'echo {wildcards}'\n\n"
+    for folder, here in (("one", 1), ("one", 2), ("two", 2)):
+        place = tmp_path / folder
+        place.mkdir(exist_ok=True)
+        snakefile = place / "Snakefile"
+        snakefile.write_text(f"{rule}print({here}, workflow.get_rule('a').snakefile)\n\n1 / 0\n")
+        done = run(forked.python(), "-m", "snakemake", "--cores", "1", cwd=place)
+        assert done.stdout.split() == [str(here), str(snakefile)]
+        # what is wrong is said to be where it is
+        assert f'"{snakefile}", line 7' in done.stderr, done.stderr
+
+
 def test_a_store_that_begins_as_a_copy_is_one_that_was_migrated(tmp_path):
     done = run(forked.python(), "-c", STORES, str(tmp_path))
     assert done.stdout == "True True\n", done.stderr
