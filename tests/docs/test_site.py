@@ -128,23 +128,23 @@ def test_versions_lie_side_by_side_and_the_newest_is_opened(tmp_path):
     assert "url=0.10.0/index.html" in (tmp_path / "index.html").read_text()
 
 
-def test_a_warning_is_an_error_and_leaves_what_was_there(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("heading", "is_made"), [("data", True), ("no-such-heading", False)])
+def test_a_warning_is_an_error_and_leaves_what_was_there(tmp_path, monkeypatch, heading, is_made):
     script = load_script()
-    monkeypatch.setattr(script, "gather", lambda source, _: spoil(source, script.gather_as_ever))
-    script.gather_as_ever = load_script().gather
+    monkeypatch.setattr(script, "gather", lambda source, _: two_pages(source, heading))
     before = tmp_path / __version__ / "index.html"
     before.parent.mkdir()
     before.write_text("of before")
-    assert script.main(["--output", str(tmp_path)]) != 0
-    assert before.read_text() == "of before"
-    assert [path.name for path in tmp_path.iterdir()] == [__version__]
+    assert (script.main(["--output", str(tmp_path)]) == 0) == is_made
+    assert (before.read_text() == "of before") != is_made
+    assert is_made or [path.name for path in tmp_path.iterdir()] == [__version__]
 
 
-def spoil(source: Path, gather) -> None:
-    """Gather the pages, one of them with a link to a heading that is not there."""
-    gather(source)
-    page = source / "look.md"
-    page.write_text(page.read_text() + "\n[nowhere](data.md#no-such-heading)\n")
+def two_pages(source: Path, heading: str) -> None:
+    """Write pages of which one leads to a heading of the other, which may not be there."""
+    tree = "```{toctree}\n:hidden:\n\ndata\n```"
+    (source / "index.md").write_text(f"# Index\n\n[there](data.md#{heading})\n\n{tree}\n")
+    (source / "data.md").write_text("# Data\n\nThese.\n")
 
 
 def finished(folder: Path) -> Path:
