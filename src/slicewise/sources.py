@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -56,7 +56,7 @@ CONVERSION = (
 )
 """What reads formats that `convert` turns into NIfTI before any other rule reads them."""
 READERS = ("nibabel", "numpy", "pydicom", "scikit-image", "scipy", "SimpleITK")
-CODE = ("*.py", "*.smk", "*.j2", "*.css", "*.js")
+CODE = (".py", ".smk", ".j2", ".css", ".js")
 
 
 # --- what code depends on ------------------------------------------------------------
@@ -118,7 +118,7 @@ def sources_of(
             if other in seen:
                 continue
             seen.add(other)
-            name = other.relative_to(library)
+            name = _below(other, library)
             if name.parts[0] in NO_RESULT or _is_below(name, without):
                 continue
             reached.add(other)
@@ -268,13 +268,19 @@ def _contents(folder: Path) -> dict[str, str]:
     digests = {}
     for place, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith((".", "__pycache__"))]
-        for path in (Path(place, name) for name in names if not name.startswith(".")):
-            if any(path.match(pattern) for pattern in CODE):
+        for name in names:
+            if name.endswith(CODE) and not name.startswith("."):
+                path = Path(place, name)
                 digests[path.relative_to(folder).as_posix()] = sha256(path)
     return digests
 
 
 # --- inside --------------------------------------------------------------------------
+
+
+@cache
+def _below(path: Path, library: Path) -> Path:
+    return path.relative_to(library)
 
 
 def _is_below(name: Path, places: Collection[str]) -> bool:
@@ -283,17 +289,29 @@ def _is_below(name: Path, places: Collection[str]) -> bool:
     return any(stem == place or stem.startswith(f"{place}/") for place in places)
 
 
-def _imported(path: Path, library: Path) -> Iterator[Path]:
-    """Yield the files that an import runs: packages, modules, and modules named as parts."""
-    for name in imports_of(path):
-        if name.partition(".")[0] == "slicewise":
-            yield from _files_of(name, library)
+def _imported(path: Path, library: Path) -> tuple[Path, ...]:
+    """Return the files that an import runs: packages, modules, and modules named as parts."""
+    return _files_of(syntax_of(path).imports, library)
 
 
 @cache
-def _files_of(name: str, library: Path) -> tuple[Path, ...]:
-    """Return the files that the import of a name runs; looked for once, as `snakemake` starts."""
-    parts = name.split(".")[1:]
-    packages = (library.joinpath(*parts[:n]) / "__init__.py" for n in range(len(parts) + 1))
-    module = library.joinpath(*parts[:-1], f"{parts[-1]}.py") if parts else library
-    return tuple(each for each in (*packages, module) if each.is_file())
+def _files_of(names: tuple[str, ...], library: Path) -> tuple[Path, ...]:
+    """Return the files that the import of names runs; looked for once, as `snakemake` starts."""
+    ours = [name for name in names if name.partition(".")[0] == "slicewise"]
+    return tuple(dict.fromkeys(each for name in ours for each in _files_of_one(name, library)))
+
+
+@cache
+def _files_of_one(name: str, library: Path) -> tuple[Path, ...]:
+    place, _, last = name.rpartition(".")
+    module = library.joinpath(*place.split(".")[1:], f"{last}.py")
+    packages = _packages_of(name, library)
+    return (*packages, module) if place and module.is_file() else packages
+
+
+@cache
+def _packages_of(name: str, library: Path) -> tuple[Path, ...]:
+    above = name.rpartition(".")[0]
+    others = _packages_of(above, library) if above else ()
+    own = library.joinpath(*name.split(".")[1:], "__init__.py")
+    return (*others, own) if own.is_file() else others
