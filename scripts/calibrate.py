@@ -25,7 +25,8 @@ def main(snakemake):
         trained = members_trained([fold], given.models, given.configs, cfg.content, recipes)
         models = {member: own[fold] for member, own in trained.items()}
         for member, own in models.items():
-            check_all_unseen(cfg.patients, f"{member}/fold-{fold}", own.record)
+            name = member or snakemake.wildcards.experiment
+            check_all_unseen(cfg.patients, f"{name}/fold-{fold}", own.record)
         tried, weights = tried_of(models, given.get("ensemble") or [], fold)
         images = paths_told(snakemake, "images")
         masks = paths_told(snakemake, "masks")

@@ -369,7 +369,8 @@ class Mix(Told):
 class Calibrate(Told):
     """Of `calibrate`: which held-out cases are tried, or may be, and whose they are.
 
-    `members` are the experiments whose models segment them: one, or those of an ensemble.
+    `members` are the experiments whose models segment them: those of an ensemble, or one without
+    its name.
     """
 
     cases: list[str]

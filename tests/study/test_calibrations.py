@@ -4,7 +4,7 @@ import pytest
 
 from slicewise.dataset.calibration import MOST
 from slicewise.study import Study
-from tests.study.studies import study_of
+from tests.study.studies import config, study_of
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,16 @@ def test_models_are_calibrated_where_enough_patients_were_held_out(cases, folds,
     paths = [f"results/ct/one/fold-{fold}/calibration.json" for fold in study.folds]
     assert study.calibrations.files_of("one") == (paths if enough else [])
     assert study.memory.to_calibrate("one", 0) >= 6000
+
+
+def test_what_an_experiment_is_called_calibrates_nothing_again():
+    both = {"ensemble": ["one", "two"]}
+    named = [{"one": {"slices": "axial64"}, name: {"slices": "coronal64"}} for name in ("a", "b")]
+    first, second = (study_of(cases=12, experiments=each, run=None) for each in named)
+    assert first.calibrations.told("a", 0) == second.calibrations.told("b", 0)
+    mixed = study_of(cases=12, experiments=config()["experiments"] | {"both": both}, run=None)
+    told = mixed.calibrations.told("both", 0)
+    assert [member.name for member in told.members] == ["one", "two"]
 
 
 def test_where_masks_may_be_drawn_in_part_all_that_were_held_out_may_be_tried():

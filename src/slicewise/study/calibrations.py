@@ -42,8 +42,15 @@ class Calibrations(Part):
             cases=cases,
             patients={case: self.study.split[case].patient for case in cases},
             content=self.settings.dataset.content,
-            members=self.study.ensembles.told(experiment),
+            members=self._members_of(experiment),
         )
+
+    def _members_of(self, experiment: str) -> list[jobs.ToldMember]:
+        """Return the members of an ensemble, or an experiment, whose name makes no difference."""
+        told = self.study.ensembles.told(experiment)
+        if experiment in self.settings.ensembles:
+            return told
+        return [one.model_copy(update={"name": ""}) for one in told]
 
     def files_of(self, experiment: str) -> list[str]:
         """Return the calibration of each fold of what segments; none of too few patients."""
