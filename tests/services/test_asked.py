@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from slicewise.errors import PassingError, SlicewiseError
@@ -35,4 +37,15 @@ def test_too_little_memory_is_told_as_what_may_pass(light, tmp_path, monkeypatch
 
     monkeypatch.setattr(module, "segment_scans", without_memory)
     with pytest.raises(PassingError, match=r"^scan\.nii\.gz: it does not fit"):
+        answer(path, Asked(choose(str(light))), "mask", print)
+
+
+def test_a_full_disk_is_no_fault_of_the_scan(light, tmp_path, monkeypatch):
+    path = stored(tmp_path / "scan.nii.gz", ct(3, 1))
+
+    def without_room(*given: object) -> None:
+        raise SlicewiseError(f"{path}: no space left") from OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(module, "segment_scans", without_room)
+    with pytest.raises(PassingError, match="no space left"):
         answer(path, Asked(choose(str(light))), "mask", print)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 
 import pytest
 
 from slicewise.errors import SlicewiseError
-from slicewise.services.private import alone_in, private_folder, sweep_left
+from slicewise.services.private import alone_in, keep_private, private_folder, sweep_left
 
 
 @pytest.fixture
@@ -22,6 +23,16 @@ def test_nobody_else_can_read_it_and_nothing_is_left(temporary):
         (folder / "scan").mkdir()
         raise KeyError
     assert list(temporary.iterdir()) == []
+
+
+def test_what_was_cleaned_up_is_made_again_unless_somebody_else_did(temporary, monkeypatch):
+    folder = temporary / "slicewise-test-1"
+    for _ in range(2):
+        keep_private(folder)
+        assert folder.stat().st_mode & 0o077 == 0
+    monkeypatch.setattr(os, "geteuid", lambda: folder.stat().st_uid + 1)
+    with pytest.raises(FileExistsError):
+        keep_private(folder)
 
 
 def test_what_is_in_use_and_what_is_of_others_stays(temporary):

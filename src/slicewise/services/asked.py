@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from slicewise.errors import PassingError, SeveralErrors, SlicewiseError
+from slicewise.errors import FULL, PassingError, SeveralErrors, SlicewiseError
 from slicewise.segmenting.models import Chosen
 from slicewise.segmenting.pages import Output, write_pages
 from slicewise.segmenting.progress import Progress
@@ -88,7 +88,8 @@ def answer(
         return _answer(path, asked, wanted, log)
     except SlicewiseError as error:
         # where it lies here is nobody's business
-        kind = PassingError if isinstance(error, PassingError) else SlicewiseError
+        full = isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL
+        kind = PassingError if full or isinstance(error, PassingError) else SlicewiseError
         raise kind(_without(path.parent, str(error))) from None
 
 

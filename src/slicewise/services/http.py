@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable
@@ -23,6 +24,7 @@ from slicewise.errors import PassingError, SlicewiseError
 from slicewise.report.render import render
 from slicewise.segmenting.described import TAKES, known_of
 from slicewise.services.asked import ENDINGS, Asked, Wanted, answer, ending_of
+from slicewise.services.private import keep_private
 from slicewise.wording import plural
 
 MEGABYTE = 1_000_000
@@ -88,13 +90,21 @@ class Desk:
         with self._seat():
             number = next(self._numbers)
             folder = self.folder / str(number)
-            folder.mkdir()
             try:
+                keep_private(self.folder)
+                folder.mkdir()
                 path = folder / f"scan{ending}"
                 await self._receive(request, path)
                 return await self._answer(request, number, path, wanted)
             except ClientDisconnect:
                 return self._gone(number)
+            except OSError as error:
+                said = os.strerror(error.errno) if error.errno else type(error).__name__
+                raise HTTPException(
+                    507,
+                    f"the disk of this machine does not take the scan ({said}); tell whoever "
+                    "runs this server",
+                ) from None
             finally:
                 await run_in_threadpool(shutil.rmtree, folder, ignore_errors=True)
 

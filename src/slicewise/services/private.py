@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -38,6 +39,21 @@ def private_folder(kind: str) -> Iterator[Path]:
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def keep_private(folder: Path) -> None:
+    """Make such a folder again where it is gone: what cleans up ``/tmp`` takes what is old.
+
+    Raises
+    ------
+    OSError
+        When it cannot be made, or somebody else has made it meanwhile, who could read along.
+    """
+    try:
+        folder.mkdir(0o700)
+    except FileExistsError:
+        if folder.lstat().st_uid != os.geteuid():
+            raise
 
 
 def sweep_left(root: Path, prefix: str) -> None:
