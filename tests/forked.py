@@ -7,8 +7,9 @@ once that imports what others wrote, never slicewise itself, and then waits.
 a fork, hands over its arguments, environment, folder and open files, and ends as
 the fork ends. What it cannot do as a fresh interpreter would (another backend of
 Keras, options of the interpreter, what a `sitecustomize` does before all else) it leaves
-to a fresh one, and also what the variable ``FRESH_PYTHON`` names: ``all``, or the jobs of
-some rules, of which processes are counted, measured or stopped.
+to a fresh one, and also what the variable ``FRESH_PYTHON`` names: ``all``, the jobs of some
+rules or single ones (``train:experiment=rich,fold=2``), of which processes are counted, measured
+or stopped, or ``each``: the first script of each rule, noted in the folder ``FRESH_SEEN``.
 """
 
 import array
@@ -95,8 +96,15 @@ wanted = os.environ.get("FRESH_PYTHON", "").split()
 after = asked[asked.index("--target-jobs") + 1 :] if "--target-jobs" in asked else []
 # but not who sends all jobs, and says what those of a rule may use ("train:mem_mb=900")
 jobs = after[: next((n for n, text in enumerate(after) if text.startswith("-")), len(after))]
-fresh = fresh or "all" in wanted or any(job.partition(":")[0] in wanted for job in jobs)
+named = {{*jobs, *(job.partition(":")[0] for job in jobs)}}
+fresh = fresh or "all" in wanted or not named.isdisjoint(wanted)
 fresh = fresh or asked[0].endswith(tuple("." + rule + ".py" for rule in wanted))
+if "each" in wanted and asked[0].endswith(".py"):
+    try:
+        os.mkdir(os.path.join(os.environ["FRESH_SEEN"], asked[0].split(".")[-2]))
+        fresh = True
+    except FileExistsError:
+        pass
 if {backend!r}:
     own = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     fresh = fresh or any(os.path.exists(os.path.join(path, "sitecustomize.py")) for path in own)

@@ -35,6 +35,16 @@ def run(python: str, *arguments: str, **options) -> subprocess.CompletedProcess:
     )
 
 
+def test_of_each_rule_the_first_script_is_a_fresh_interpreter(tmp_path):
+    (seen := tmp_path / "seen").mkdir()
+    each = {**os.environ, "FRESH_PYTHON": "each", "FRESH_SEEN": str(seen)}
+    for name, forks in (("a.cases.py", False), ("b.cases.py", True), ("c.slices.py", False)):
+        script = tmp_path / name
+        script.write_text("import sys; print('tensorflow' in sys.modules)")
+        assert run(forked.python(), str(script), env=each).stdout == f"{forks}\n", name
+    assert {path.name for path in seen.iterdir()} == {"cases", "slices"}
+
+
 def test_arguments_folder_environment_and_files_are_those_of_who_asks(script, tmp_path):
     given = {"cwd": tmp_path, "env": {**os.environ, "HERE": "yes"}, "input": "read"}
     fork, fresh = (
@@ -125,6 +135,10 @@ def test_jobs_of_the_rules_that_are_named_are_fresh_interpreters(tmp_path):
     for target, forks in (("train:fold=0", False), ("slices:shard=train", True)):
         asked = ("-c", code, "--target-jobs", target)
         assert run(forked.python(), *asked, env=named).stdout == f"{forks}\n", target
+    one = {**os.environ, "FRESH_PYTHON": "train:fold=2"}
+    for target, forks in (("train:fold=2", False), ("train:fold=1", True)):
+        asked = ("-c", code, "--target-jobs", target)
+        assert run(forked.python(), *asked, env=one).stdout == f"{forks}\n", target
     # who sends the jobs and says what they may use is none of them
     resources = ("--set-resources", "train:mem_mb=900", "--cores", "1")
     for asked in (resources, ("--target-jobs", "slices:shard=train", *resources)):

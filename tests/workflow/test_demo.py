@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 import yaml
-from conftest import TEST, TRAINING, copied
+from conftest import TEST, TRAINING, copied, started
 
 from slicewise.dataset.cases import read_table
 from slicewise.evaluation.ledger import files_digest
@@ -24,8 +24,11 @@ def test_the_demo_runs_from_a_clone(clone, tmp_path):
     # nothing is said of how good its models are, and three of four minutes went into that
     for name in ("tutorial", "baseline"):
         workflow.change(f"experiments.{name}.training.epochs", EPOCHS)
-    # as a user has it: each job in an interpreter of its own
-    said = workflow.snakemake(FRESH_PYTHON="all")
+    # as a user has it, one job of each rule is in an interpreter of its own
+    seen = tmp_path / "seen"
+    seen.mkdir()
+    said = workflow.snakemake(FRESH_PYTHON="each", FRESH_SEEN=str(seen))
+    assert {path.name for path in seen.iterdir()} == {*started(said)} - {"all"}
     results = workflow.root / "results" / "phantom"
     end = said[said.index("Mean Dice per patient in 3-D, phantom:") :]
     for name in ("tutorial", "baseline"):
