@@ -92,7 +92,10 @@ def test_a_student_learns_from_a_teacher_and_again_only_where_that_changes(workf
 
 def test_a_killed_student_goes_on_to_the_same_bits(workflow, tmp_path):
     with_student(workflow, epochs=6, steps_per_epoch=25)
+    # what it learns from, once for both
+    workflow.snakemake(SMALL, "--until", "teach")
     whole = copied(workflow.root, tmp_path / "whole")
+    assert "teach" not in whole.due(SMALL)
     whole.snakemake(SMALL)
     epoch = kill_in_training(workflow, SMALL, os.killpg, "small")
     assert 1 <= epoch < 6
