@@ -380,6 +380,9 @@ def test_a_whole_run_is_that_of_one_machine_though_jobs_are_killed(kind, fresh, 
     cluster = PROCESSES if kind == "processes" else request.getfixturevalue(kind)
     workflow = copied(fresh.root, fresh.root.with_name(kind))
     little = f"{LITTLE} * attempt if wildcards.fold == '2' else 8000 * attempt"
+    # the other training is a fork
+    looked_at = "train:experiment=rich,fold=0 train:experiment=rich,fold=2"
+    cluster = Cluster(cluster.commands, {**cluster.variables, "FRESH_PYTHON": looked_at})
     run = cluster.run(workflow, f'--set-resources "train:mem_mb={little}"')
     try:
         run.until(saved(workflow), 600)
