@@ -53,6 +53,16 @@ def test_names_that_differ_in_case_only_are_asked_for_where_a_table_numbers_them
     assert ("dataset", "different_patients") in [one.path for one in found.said if one.question]
 
 
+@pytest.mark.parametrize("number", [2, 4, 6])
+def test_two_folders_pair_up_whatever_they_are_called_and_however_few_files_they_hold(
+    tmp_path, number
+):
+    for n in range(number):
+        pair(tmp_path / "im" / f"s_{n:03d}.nii.gz", tmp_path / "lb" / f"s_{n:03d}.nii.gz", n)
+    found = layout(tmp_path)
+    assert (found.name, len(found.cases)) == ("pairs", number)
+
+
 def test_images_without_a_mask_are_named_beside_a_table(tmp_path):
     # numbered from 0 and from 1: who reads both lines sees it
     for n in range(6):

@@ -60,7 +60,7 @@ class _Item:
     entry: Entry
 
 
-def kinds_of(entries: Iterable[Entry], *, channels: bool) -> list[Kind]:
+def kinds_of(entries: Iterable[Entry], *, channels: bool, most: int = MOST) -> list[Kind]:
     """Sort files into kinds.
 
     Parameters
@@ -69,6 +69,8 @@ def kinds_of(entries: Iterable[Entry], *, channels: bool) -> list[Kind]:
     channels : bool
         Whether a number that each case has all values of (``_0000``, ``_0001``;
         ``_t1``, ``_t2``) tells what a file is, and not whose.
+    most : int
+        Files of one sort that the folder of a patient may hold, where nothing else is in it.
 
     Returns
     -------
@@ -76,7 +78,8 @@ def kinds_of(entries: Iterable[Entry], *, channels: bool) -> list[Kind]:
         Those of most files first.
     """
     plain = [entry for entry in entries if not set("{}") & set(entry.path)]
-    kinds = _below([_Item((), entry.parts, (), entry) for entry in plain], "", channels)
+    items = [_Item((), entry.parts, (), entry) for entry in plain]
+    kinds = _below(items, "", channels, most)
     kinds = list(map(_composed, _with_strays(kinds)))
     return sorted(kinds, key=lambda kind: (-len(kind.members), kind.template))
 
@@ -145,7 +148,7 @@ def _pattern_of(template: str) -> str:
     return text
 
 
-def _below(items: Sequence[_Item], prefix: str, channels: bool) -> list[Kind]:
+def _below(items: Sequence[_Item], prefix: str, channels: bool, most: int) -> list[Kind]:
     """Return the kinds of files whose folders are alike up to here."""
     files = [item for item in items if len(item.rest) == 1]
     kinds = _of_files(files, prefix, channels) if files else []
@@ -153,17 +156,17 @@ def _below(items: Sequence[_Item], prefix: str, channels: bool) -> list[Kind]:
     for item in items:
         if len(item.rest) > 1:
             by_name[item.rest[0]].append(item)
-    varying = _varying(by_name)
+    varying = _varying(by_name, most)
     within = []
     for name, inside in by_name.items():
         if name in varying:
             within += [_entered(item, (*item.values, name)) for item in inside]
         else:
             same = [_entered(item, item.values) for item in inside]
-            kinds += _below(same, f"{prefix}{name}/", channels)
+            kinds += _below(same, f"{prefix}{name}/", channels, most)
     if within:
         width = len(within[0].values) - 1
-        kinds += _below(within, f"{prefix}{{{width}}}/", channels)
+        kinds += _below(within, f"{prefix}{{{width}}}/", channels, most)
     return kinds
 
 
@@ -175,7 +178,7 @@ def _masked(name: str) -> str:
     return re.sub(r"\d+", "#", name)
 
 
-def _varying(by_name: Mapping[str, Sequence[_Item]]) -> set[str]:
+def _varying(by_name: Mapping[str, Sequence[_Item]], most: int) -> set[str]:
     """Return the names of folders that tell cases apart."""
     above = {name: {item.above for item in items} for name, items in by_name.items()}
     everywhere = set().union(*above.values()) if above else set()
@@ -196,7 +199,7 @@ def _varying(by_name: Mapping[str, Sequence[_Item]]) -> set[str]:
         alike = [n for n in others if n != name and _alike(contents[n][1], inside)]
         numbered = any(_alike(_contents(by_name[n])[1], inside) for n in sorted(varying)[:3])
         # a folder of one sort of files may be what these are: `liver` and `spleen` beside `ct`
-        sort = len(inside) == 1 and (number > MOST or any(_alike(one, inside) for one in named))
+        sort = len(inside) == 1 and (number > most or any(_alike(one, inside) for one in named))
         if (alike and not sort) or numbered:
             varying.add(name)
     return varying

@@ -23,7 +23,7 @@ from slicewise.survey import channels as of_channels
 from slicewise.survey.arrangement import Arrangement, Images, Row, arranged, starred
 from slicewise.survey.channels import Choice, described_channels
 from slicewise.survey.further import with_further
-from slicewise.survey.kinds import kinds_of
+from slicewise.survey.kinds import MOST, kinds_of
 from slicewise.survey.known import Known, known_layouts, looks_like
 from slicewise.survey.listing import SERIES, Listing
 from slicewise.survey.looking import Looker
@@ -167,13 +167,16 @@ def _by_names(listing: Listing, looker: Looker, root: str, image: Any, mask: str
 
 def _arranged(listing: Listing, looker: Looker, mask: str) -> Arrangement | None:
     """Return the arrangement of most cases, be a number in names a channel's or a case's."""
-    options = []
-    for channels in (True, False):
-        kinds = kinds_of(listing.entries, channels=channels)
-        arrangement = arranged(pairings(kinds, looker, starred(mask)), starred(mask))
-        if arrangement is not None:
-            options.append(with_further(arrangement, listing, looker))
-    return max(options, key=lambda one: len(one.rows), default=None)
+    for most in (MOST, 1):
+        options = []
+        for channels in (True, False):
+            kinds = kinds_of(listing.entries, channels=channels, most=most)
+            arrangement = arranged(pairings(kinds, looker, starred(mask)), starred(mask))
+            if arrangement is not None:
+                options.append(with_further(arrangement, listing, looker))
+        if options:
+            return max(options, key=lambda one: len(one.rows))
+    return None
 
 
 def _nothing(listing: Listing, looker: Looker) -> SlicewiseError:
