@@ -433,8 +433,8 @@ from slicewise.job import pass_on_stops, stopped_because
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 assert stopped_because() is None
 pass_on_stops()
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     print(stopped_because())
