@@ -3,9 +3,9 @@
 # active. Snakemake runs a copy of it in what it makes of environment.yml (--sdm conda), and the
 # workflow says where the lock of this digest lies. pip checks every package against its hash.
 set -euo pipefail
-lock=${SLICEWISE_LOCK_91b392369d22f902a388d7dc485d8f45fc88da6fa13907cbff198fbb1a478a12:-$(dirname "$0")/requirements.txt}
+lock=${SLICEWISE_LOCK_45e1a70ade60e7cca7bc7be717bcea35d21641d252cbd6438b56b7888d9f8314:-$(dirname "$0")/requirements.txt}
 # Snakemake brings it from a repository without the end of its last line
-if [ "$(printf '%s\n' "$(< "$lock")" | sha256sum)" != "91b392369d22f902a388d7dc485d8f45fc88da6fa13907cbff198fbb1a478a12  -" ]; then
+if [ "$(printf '%s\n' "$(< "$lock")" | sha256sum)" != "45e1a70ade60e7cca7bc7be717bcea35d21641d252cbd6438b56b7888d9f8314  -" ]; then
     echo "error: $lock: it is not the lock that this script was written for; run make lock" >&2
     exit 1
 fi
