@@ -102,11 +102,20 @@ def _with_strays(kinds: Sequence[Kind]) -> list[Kind]:
     several = [kind for kind in kinds if len(kind.members) > 1]
     named = []
     for kind in kinds:
-        found = [_as_in_any(path, several) for path in kind.paths]
-        known = [each for each in found if each is not None]
-        alone = len({each.template for each in known}) == len(kind.members)
-        named += known if alone else [kind]
+        named += _of_one_case(kind, several) or [kind]
     return named
+
+
+def _of_one_case(kind: Kind, others: Sequence[Kind]) -> list[Kind]:
+    """Return the files of a kind as kinds of their own, if they are of one case; else nothing."""
+    found: dict[str, Kind] = {}
+    for path in kind.paths:
+        each = _as_in_any(path, others)
+        # most kinds are of many cases, which their first files tell
+        if each is None or each.template in found:
+            return []
+        found[each.template] = each
+    return [*found.values()]
 
 
 def _as_in_any(path: str, others: Sequence[Kind]) -> Kind | None:

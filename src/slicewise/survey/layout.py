@@ -189,13 +189,13 @@ def _nothing(listing: Listing, looker: Looker) -> SlicewiseError:
         )
     frames = [p for p, h in looker.seen_headers.items() if len(h.shape) > 3]
     more = f"; {len(frames)} files such as {frames[0]} have four dimensions" if frames else ""
-    faults = {path: fault for path, fault in looker.faults.items() if path not in listing.packed}
+    packed = listing.packed
+    faults = {path: fault for path, fault in looker.faults.items() if path not in packed}
     unread = next(iter(faults.values()), "")
     more += f"; the first that could not be read: {unread}" if unread and not frames else ""
     seen = ((path, looker.known(path)) for path in sorted(looker.glanced))
     soft = [f"{path} (0 and {one.high:.6g})" for path, one in seen if one and one.is_unrounded]
     more += f"; masks are to hold whole numbers, unlike {soft[0]}" if soft else ""
-    packed = listing.packed
     more += f"; they may be packed in {some_of(packed)}, to be unpacked first" if packed else ""
     return SlicewiseError(
         f"{listing.root}: no images with masks of the same cases were found; {looks_like(listing)}"

@@ -215,9 +215,9 @@ def _unfinished(layout: Layout, listing: Listing) -> list[str]:
             f"Not looked into: {some_of(zipped)}; where scans or masks are packed there, unpack "
             "them, and run this again with --force."
         )
-    if listing.unfinished:
+    if unfinished := listing.unfinished:
         said.append(
-            f"Left aside, as a download has not ended: {some_of(listing.unfinished)}; end it, and "
+            f"Left aside, as a download has not ended: {some_of(unfinished)}; end it, and "
             "run this again with --force."
         )
     return said
